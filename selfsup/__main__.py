@@ -1,0 +1,81 @@
+"""The command line: compose the configuration, check it, run the task. Nothing heavy is imported before a task runs."""
+
+import importlib
+import os
+import sys
+from pathlib import Path
+
+import hydra
+from hydra.core.hydra_config import HydraConfig
+from hydra.errors import CompactHydraException, MissingConfigException
+from hydra.types import RunMode
+from omegaconf import DictConfig
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+
+from selfsup.types import ConfigError, DataError
+
+PACKAGE = Path(__file__).parent
+CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
+"""Shipped inside the wheel; beside the package in a checkout."""
+
+
+@hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
+def run(cfg: DictConfig) -> float | None:
+    """Run one composed configuration; what a sweep minimises or maximises is the task's first score."""
+    try:
+        return first(perform(cfg))
+    except (ConfigError, DataError) as error:
+        if HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise  # the sweep records it and goes on
+        sys.exit(f"\nselfsup: {error}")
+
+
+def perform(cfg: DictConfig) -> dict[str, float]:
+    """Check the configuration, then run the task that it names.
+
+    Raises:
+        ConfigError: with all faults of the configuration.
+    """
+    from selfsup.config import nearest, validate  # noqa: PLC0415  (torch is imported from here on)
+
+    verbs = [file.stem for file in (PACKAGE / "tasks").glob("*.py") if not file.stem.startswith("_")]
+    if cfg.task.name not in verbs:
+        raise ConfigError(f"task.name: there is no task {cfg.task.name}; {nearest(cfg.task.name, verbs)}")
+    task = importlib.import_module(f"selfsup.tasks.{cfg.task.name}")
+    validate(cfg, task.USES)
+    scores: dict[str, float] = task.run(cfg)
+    return scores
+
+
+def first(scores: dict[str, float]) -> float | None:
+    """The first score, or None."""
+    return next(iter(scores.values()), None)
+
+
+def main() -> None:
+    """Entry point of the console script: a fault that the user can mend is one message, a bug keeps its traceback."""
+    os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach this function whole
+    try:
+        run()
+    except (ConfigError, DataError) as error:
+        sys.exit(f"\nselfsup: {error}")
+    except CompactHydraException as error:
+        sys.exit(f"\nselfsup: {explain(error)}")
+
+
+def explain(error: CompactHydraException) -> str:
+    """Hydra's message, with the nearest valid spelling where a name was mistyped."""
+    from selfsup.config import nearest  # noqa: PLC0415
+
+    if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
+        group, _, name = error.missing_cfg_file.rpartition("/")
+        return f"{group}={name}: no such option; {nearest(name, list(error.options))}"
+    cause = error.__cause__
+    if isinstance(cause, ConfigKeyError | ConfigAttributeError) and isinstance(cause.parent_node, DictConfig):
+        valid = [str(key) for key in cause.parent_node]
+        return f"{cause.full_key}: no such key; {nearest(str(cause.key), valid)}"
+    return str(error) or f"{type(error).__name__}: {cause}"
+
+
+if __name__ == "__main__":
+    main()
