@@ -1,0 +1,205 @@
+"""A data set as the trainer and the probes see it: packed once, cut into parts by the galaxy's id, batched in order.
+
+The order of the galaxies is a function of (seed, epoch) alone, and the loader can start in the middle of an epoch: an
+interrupted training sees every galaxy as often as an uninterrupted one.
+"""
+
+from __future__ import annotations
+
+import zlib
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import Any
+
+import lightning as L
+import numpy as np
+import torch
+from torch.utils.data import DataLoader, Dataset, Sampler
+
+from selfsup.data.packed import Packed, pack
+from selfsup.data.source import Galaxies, Source
+from selfsup.types import Batch, DataError
+
+PARTS = {"train": range(7), "val": range(7, 8), "test": range(8, 10)}
+"""Part -> remainders of crc32(id) modulo 10, the same for every data set and every run."""
+
+
+def part_of(galaxy: str) -> str:
+    """The part of the data that a galaxy belongs to, from its id alone."""
+    remainder = zlib.crc32(galaxy.encode()) % 10
+    return next(name for name, remainders in PARTS.items() if remainder in remainders)
+
+
+class PackedBatches(Dataset[Batch]):
+    """Rows of the packed store -> Batch; a list of rows at a time."""
+
+    def __init__(self, packed: Packed, votes: np.ndarray | None, label: np.ndarray | None) -> None:
+        self.packed, self.votes, self.label = packed, votes, label
+
+    def __getitem__(self, rows: list[int]) -> Batch:
+        """The batch of these rows; images are uint8 (B, C, H, W) in channels-last order."""
+        index = np.asarray(rows)
+        image = torch.from_numpy(np.ascontiguousarray(self.packed.images[index])).permute(0, 3, 1, 2)
+        batch = Batch(id=[self.packed.ids[row] for row in rows], image=image)
+        if self.votes is not None:
+            batch["votes"] = torch.from_numpy(self.votes[index])
+        if self.label is not None:
+            batch["label"] = torch.from_numpy(self.label[index])
+        return batch
+
+
+class EpochOrder(Sampler[list[int]]):
+    """Lists of rows, shuffled by (seed, epoch); every rank takes its share of each global batch.
+
+    Args:
+        rows: the rows to draw from.
+        batch_size: rows per batch and rank; the remainder of an epoch is left out, another one each epoch.
+        seed: of the order.
+        rank: which share of the global batch.
+        ranks: how many shares.
+    """
+
+    def __init__(self, rows: np.ndarray, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
+        self.rows, self.batch_size, self.seed, self.rank, self.ranks = rows, batch_size, seed, rank, ranks
+        self.epoch = 0
+        self.resume_at: tuple[int, int] = (0, 0)
+        """(epoch, batches of it that are done)."""
+
+    def set_epoch(self, epoch: int) -> None:
+        """Called by Lightning before each epoch."""
+        self.epoch = epoch
+
+    def __len__(self) -> int:
+        return len(self.rows) // (self.batch_size * self.ranks)
+
+    def __iter__(self) -> Iterator[list[int]]:
+        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
+        epoch, done = self.resume_at
+        size = self.batch_size * self.ranks
+        for batch in range(done if epoch == self.epoch else 0, len(self)):
+            start = batch * size + self.rank * self.batch_size
+            yield order[start : start + self.batch_size].tolist()
+
+
+class GalaxyData(L.LightningDataModule):
+    """A source, packed and cut into parts.
+
+    Args:
+        source: reads the files and labels.
+        batch_size: galaxies per batch and device.
+        workers: loader processes.
+        seed: of the order.
+        splits: parts that the training draws from.
+    """
+
+    def __init__(self, source: Source, batch_size: int, workers: int, seed: int, splits: Sequence[str]) -> None:
+        super().__init__()
+        self.source, self.batch_size, self.workers = source, batch_size, workers
+        self.seed, self.splits = seed, tuple(splits)
+        self._resume_at = (0, 0)
+
+    @cached_property
+    def found(self) -> Galaxies:
+        """What the source read, before any image was opened."""
+        return self.source.read()
+
+    @cached_property
+    def packed(self) -> Packed:
+        """The readable images."""
+        source = self.source
+        return pack(self.found.ids, self.found.files, source.size_px, source.cache, source.max_unreadable_share)
+
+    @cached_property
+    def _found_rows(self) -> np.ndarray:
+        """Row of the packed store -> row of what was found (unreadable images have no packed row)."""
+        place = {galaxy: row for row, galaxy in enumerate(self.found.ids)}
+        return np.array([place[galaxy] for galaxy in self.packed.ids], dtype=np.int64)
+
+    @cached_property
+    def votes(self) -> np.ndarray | None:
+        """(N, A) float32 counts of the packed galaxies."""
+        return None if self.found.votes is None else self.found.votes[self._found_rows]
+
+    @cached_property
+    def label(self) -> np.ndarray | None:
+        """(N,) label of the packed galaxies."""
+        return None if self.found.label is None else self.found.label[self._found_rows]
+
+    @cached_property
+    def columns(self) -> dict[str, np.ndarray]:
+        """Columns of the packed galaxies."""
+        return {name: values[self._found_rows] for name, values in self.found.columns.items()}
+
+    def rows(self, *parts: str) -> np.ndarray:
+        """Rows of the packed store in these parts; all of them without a part.
+
+        Raises:
+            DataError: there are none.
+        """
+        wanted = parts or tuple(PARTS)
+        rows = np.flatnonzero([part_of(galaxy) in wanted for galaxy in self.packed.ids])
+        if not len(rows):
+            raise DataError(f"{self.source.folder}: none of the {len(self.packed.ids)} images is in {'+'.join(wanted)}")
+        return rows
+
+    def train_dataloader(self) -> DataLoader[Batch]:
+        """Shuffled batches of `splits`, from where the training stands.
+
+        Raises:
+            DataError: fewer galaxies than one batch.
+        """
+        rows = self._trainable(self.rows(*self.splits))
+        trainer = self.trainer
+        rank, ranks, epoch = (trainer.global_rank, trainer.world_size, trainer.current_epoch) if trainer else (0, 1, 0)
+        order = EpochOrder(rows, self.batch_size, self.seed, rank, ranks)
+        if not len(order):
+            raise DataError(
+                f"{self.source.folder}: {len(rows)} galaxies to learn from in {'+'.join(self.splits)}, fewer than one "
+                f"batch of {self.batch_size * ranks}; write trainer.batch_size={max(2, len(rows) // ranks)} or less"
+            )
+        order.set_epoch(epoch)
+        order.resume_at = self._resume_at
+        return self._loader(order)
+
+    def catalogue_loader(self, rows: np.ndarray, batch_size: int = 256) -> DataLoader[Batch]:
+        """These rows once, in order."""
+        chunks = [rows[start : start + batch_size].tolist() for start in range(0, len(rows), batch_size)]
+        return self._loader(chunks)
+
+    def state_dict(self) -> dict[str, Any]:
+        """How far the epoch is, for the checkpoint."""
+        trainer = self.trainer
+        done = trainer.fit_loop.epoch_loop.batch_progress.current.ready if trainer else 0
+        return {"epoch": trainer.current_epoch if trainer else 0, "batches": done}
+
+    def load_state_dict(self, state_dict: dict[str, Any]) -> None:
+        """Start the next loader where the checkpoint was."""
+        self._resume_at = (state_dict["epoch"], state_dict["batches"])
+
+    def narrow_to(self, targets: Sequence[str]) -> None:
+        """Draw only galaxies that have these targets: those without votes or label teach a supervised objective nothing.
+
+        Raises:
+            DataError: the data set has no such target.
+        """
+        for target in targets:
+            if getattr(self, target) is None:
+                remedy = "data.tree=... and vote columns" if target == "votes" else "data.label=COLUMN"
+                raise DataError(f"{self.source.folder}: the objective learns from the {target}, and there are none; name {remedy}")
+        self._targets = tuple(targets)
+
+    _targets: tuple[str, ...] = ()
+
+    def _trainable(self, rows: np.ndarray) -> np.ndarray:
+        known = np.ones(len(rows), dtype=bool)
+        if "votes" in self._targets and self.votes is not None:
+            known &= self.votes[rows].sum(1) > 0
+        if "label" in self._targets and self.label is not None:
+            label = self.label[rows]
+            known &= np.isfinite(label) if label.dtype.kind == "f" else label >= 0
+        return rows[known]
+
+    def _loader(self, order: Any) -> DataLoader[Batch]:
+        dataset = PackedBatches(self.packed, self.votes, self.label)
+        cuda = torch.cuda.is_available()
+        return DataLoader(dataset, sampler=order, batch_size=None, num_workers=self.workers, pin_memory=cuda)

@@ -1,0 +1,137 @@
+"""One image file becomes one square of pixels, or a reason why not: a file is hostile until it has been read.
+
+Everything that a file claims is checked before it costs anything: that it is a regular file (a pipe would block for
+ever), its bytes, then the pixels its header announces (a 17 kB PNG can ask for 400 MB). What cannot be read in full is
+refused, never filled up: half a galaxy on a constant ground is a wrong measurement, not a missing one.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import stat
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageFile, ImageOps
+from PIL.JpegImagePlugin import JpegImageFile
+from PIL.PngImagePlugin import PngImageFile
+
+MAX_BYTES = 64 * 2**20
+"""A losslessly packed image of MAX_PIXELS with 16 bits is just about this long."""
+
+MAX_PIXELS = 6000 * 6000
+"""108 MB as RGB in each decoding thread; survey cut-outs have a thousandth of it."""
+
+_MALFORMED = (
+    OSError,  # truncated, undecodable
+    SyntaxError,  # how Pillow reports a broken header or chunk
+    ValueError,
+    EOFError,
+    IndexError,
+    KeyError,
+    TypeError,
+    OverflowError,
+    struct.error,
+    zlib.error,
+    Warning,  # raised where the caller made Pillow's warnings errors, as `pack` does
+)
+"""What Pillow raises on bytes that are not the image they claim to be."""
+
+
+class Unreadable(Exception):
+    """A file that is no usable image.
+
+    Args:
+        reason: what is wrong with it, in a few words without the file's name.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+def read_image(file: Path, size_px: int) -> np.ndarray:
+    """File -> (size_px, size_px, 3) uint8: upright, RGB, alpha over black, centre square, resampled with antialiasing.
+
+    Raises:
+        Unreadable: not a regular file, too large, neither JPEG nor PNG (whatever its suffix), truncated, animated.
+    """
+    # Other libraries switch this on for the whole process, and then truncated files pass.
+    ImageFile.LOAD_TRUNCATED_IMAGES = False
+    content = _content(file)
+    try:
+        image = _opened(content)
+        # The decoder's own halving costs nothing in quality while twice the target is left for the resampling.
+        image.draft(None, (2 * size_px, 2 * size_px))
+        image.load()
+        return _squared(_rgb(_upright(image)), size_px)
+    except _MALFORMED as error:
+        raise Unreadable(f"damaged image: {error}") from error
+
+
+def _content(file: Path) -> bytes:
+    """All bytes of a regular file; the descriptor that was checked is the one that is read."""
+    try:
+        # Without O_NONBLOCK, opening a pipe waits for a writer.
+        descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
+    except (OSError, ValueError) as error:
+        raise Unreadable(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from error
+    try:
+        with os.fdopen(descriptor, "rb") as stream:
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise Unreadable("not a regular file")
+            content = stream.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise Unreadable(f"cannot be read: {error.strerror}") from error
+    if not content:
+        raise Unreadable("empty file")
+    if len(content) > MAX_BYTES:
+        raise Unreadable(f"more than {MAX_BYTES // 2**20} MiB")
+    return content
+
+
+def _opened(content: bytes) -> ImageFile.ImageFile:
+    """Bytes -> image whose header alone has been read, chosen by its first bytes."""
+    # The two readers are named, so that none of Pillow's other forty formats is reachable.
+    image: ImageFile.ImageFile
+    if content.startswith(b"\xff\xd8\xff"):
+        image = JpegImageFile(io.BytesIO(content))
+    elif content.startswith(b"\x89PNG\r\n\x1a\n"):
+        image = PngImageFile(io.BytesIO(content))
+    else:
+        raise Unreadable("neither JPEG nor PNG")
+    width, height = image.size
+    if width * height > MAX_PIXELS:
+        raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS // 10**6} million")
+    if getattr(image, "is_animated", False):
+        raise Unreadable("an animation")
+    return image
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    """Turned as the camera's EXIF note asks."""
+    ImageOps.exif_transpose(image, in_place=True)
+    return image
+
+
+def _rgb(image: Image.Image) -> Image.Image:
+    """Any mode -> RGB."""
+    if image.mode.startswith("I"):  # 16-bit grey, which Pillow's own conversion would clip at 255
+        grey = np.rint(np.asarray(image, dtype=np.float64) / 257.0)
+        image = Image.fromarray(np.clip(grey, 0, 255).astype(np.uint8))
+    if image.has_transparency_data:
+        colour = image.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", colour.size, (0, 0, 0, 255)), colour).convert("RGB")
+    return image.convert("RGB")
+
+
+def _squared(image: Image.Image, size_px: int) -> np.ndarray:
+    """RGB image -> its centre square, (size_px, size_px, 3) uint8."""
+    width, height = image.size
+    side = min(width, height)
+    left, top = (width - side) // 2, (height - side) // 2
+    square = image.crop((left, top, left + side, top + side))
+    return np.asarray(square.resize((size_px, size_px), Image.Resampling.BICUBIC), dtype=np.uint8)

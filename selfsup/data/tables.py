@@ -1,0 +1,222 @@
+"""A CSV or Parquet file becomes columns: numbers as float64, everything else as text, ids exactly as written.
+
+An id is a name, not a number: 007 is not 7, and an SDSS object id has more digits than a float64 holds. So a column is
+numeric only where nothing is lost by reading it so.
+"""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from difflib import get_close_matches
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from selfsup.types import DataError
+
+ID_COLUMNS = ("id", "id_str", "image_id", "GalaxyID", "asset_id", "objid")
+"""Where a galaxy's name is looked for, in this order."""
+
+_MISSING = ["", "NA", "N/A", "NULL", "null", "None"]
+"""Missing in a column that is otherwise numeric; in a column of text they are words."""
+
+_EXACT = 2**53
+"""The largest integer up to which float64 holds every integer."""
+
+
+@dataclass(frozen=True)
+class Table:
+    """What a file says about galaxies.
+
+    Args:
+        file: where it was read from.
+        ids: the galaxy of each row, no two the same.
+        columns: all other columns: float64 (NaN missing) or object str ("" missing).
+    """
+
+    file: Path
+    ids: list[str]
+    columns: dict[str, np.ndarray]
+
+    def rows_of(self, ids: Sequence[str]) -> np.ndarray:
+        """Galaxy ids -> (n,) int64 rows, -1 for those that have none."""
+        place = {galaxy: row for row, galaxy in enumerate(self.ids)}
+        return np.array([place.get(galaxy, -1) for galaxy in ids], dtype=np.int64)
+
+    def taken(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """(n,) rows -> the columns at these rows, missing values at -1."""
+        return {name: taken(values, rows, _missing(values)) for name, values in self.columns.items()}
+
+    def numbers(self, names: Sequence[str]) -> np.ndarray:
+        """The named columns as (rows, len(names)) float64.
+
+        Raises:
+            DataError: one is missing, or holds text.
+        """
+        for name in names:
+            require_column(name, self.columns, str(self.file))
+            if self.columns[name].dtype == object:
+                example = next((value for value in self.columns[name] if value), "")
+                raise DataError(f"{self.file}: column {name!r} must hold numbers, and has {example!r}; mend the file")
+        columns: list[np.ndarray] = [self.columns[name] for name in names]
+        return np.column_stack(columns)
+
+
+def taken(values: np.ndarray, rows: np.ndarray, missing: str | float) -> np.ndarray:
+    """Values (rows, ...) -> (n, ...) those at `rows`, and `missing` where a row is -1."""
+    extra = np.full((1, *values.shape[1:]), missing, dtype=values.dtype)
+    chosen: np.ndarray = np.concatenate([values, extra])[rows]
+    return chosen
+
+
+def vote_counts(table: Table, names: Sequence[str]) -> np.ndarray:
+    """The named columns as (rows, A) float32 votes; a missing one is zero.
+
+    Raises:
+        DataError: a column is missing, or holds what is no number of votes.
+    """
+    given = table.numbers(names)
+    counts = np.where(np.isnan(given), 0.0, given)
+    bad = np.argwhere((counts < 0) | (counts != np.rint(counts)) | np.isinf(counts))
+    if len(bad):
+        row, column = bad[0]
+        raise DataError(
+            f"{table.file}: row {row + 1}, column {names[column]!r}: {counts[row, column]:g} is not a number of votes; "
+            f"give counts, not fractions (a fraction times the number of people asked)"
+        )
+    votes: np.ndarray = counts.astype(np.float32)
+    return votes
+
+
+def require_column(name: str, columns: Iterable[str], where: str) -> None:
+    """Raise DataError, with the nearest spelling and all the columns there are, unless there is one of that name."""
+    there = list(columns)
+    if name not in there:
+        near = get_close_matches(name, there, n=1)
+        hint = f" (did you mean {near[0]!r}?)" if near else ""
+        raise DataError(f"{where}: no column {name!r}{hint}; there are: {', '.join(there) or 'none'}")
+
+
+def read_table(file: Path, id_column: str | None) -> Table:
+    """Read a CSV or Parquet file.
+
+    Args:
+        file: its suffix says which.
+        id_column: the column that names the galaxy; None for the first of `ID_COLUMNS` that is there.
+
+    Raises:
+        DataError: no such file, malformed, no id column, an id that is missing or there twice.
+    """
+    readers = {".csv": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}
+    if file.suffix.lower() not in readers:
+        raise DataError(f"{file}: a table must be a .csv or .parquet file")
+    if not file.is_file():
+        raise DataError(f"{file}: no such file; put the table there or name the right one")
+    try:
+        arrow = readers[file.suffix.lower()](file)
+    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        raise DataError(f"{file}: not a readable table ({error}); mend it or write it again (UTF-8, commas)") from error
+    repeated = sorted({name for name in arrow.column_names if arrow.column_names.count(name) > 1})
+    if repeated:
+        raise DataError(f"{file}: two columns are called {repeated[0]!r}; rename one")
+    id_column = _id_column(file, arrow.column_names, id_column)
+    ids = _ids(file, arrow.column(id_column), id_column)
+    columns = {name: _column(arrow.column(name)) for name in arrow.column_names if name != id_column}
+    return Table(file, ids, columns)
+
+
+def _read_csv(file: Path) -> pa.Table:
+    with file.open(encoding="utf-8-sig", newline="") as stream:
+        names = next(csv.reader(stream), [])
+    return pyarrow.csv.read_csv(
+        file,
+        parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
+        # All as text: what Arrow takes for a number it would not give back as it was written.
+        convert_options=pyarrow.csv.ConvertOptions(column_types=dict.fromkeys(names, pa.string())),
+    )
+
+
+def _read_parquet(file: Path) -> pa.Table:
+    schema = pq.read_schema(file)
+    flat = [field.name for field in schema if not pa.types.is_nested(field.type)]  # embeddings and the like stay out
+    return pq.read_table(file, columns=flat)
+
+
+def _id_column(file: Path, names: list[str], wanted: str | None) -> str:
+    if wanted is not None:
+        require_column(wanted, names, str(file))
+        return wanted
+    known = [name for name in ID_COLUMNS if name in names]
+    if not known:
+        raise DataError(
+            f"{file}: no column names the galaxies (one of {', '.join(ID_COLUMNS)}); there are: {', '.join(names)}; "
+            f"say which with data.id_column=..."
+        )
+    return known[0]
+
+
+def _ids(file: Path, column: pa.ChunkedArray, name: str) -> list[str]:
+    if pa.types.is_floating(column.type):
+        raise DataError(f"{file}: ids in column {name!r} are fractional numbers; write them as text or integers")
+    ids = [value or "" for value in column.cast(pa.string()).to_pylist()]
+    seen: dict[str, int] = {}
+    for row, galaxy in enumerate(ids, start=1):
+        if not galaxy:
+            raise DataError(f"{file}: row {row} has no {name!r}; every row needs its galaxy's id")
+        if galaxy in seen:
+            raise DataError(f"{file}: rows {seen[galaxy]} and {row} have the same {name!r}, {galaxy!r}; keep one")
+        seen[galaxy] = row
+    return ids
+
+
+def _column(column: pa.ChunkedArray) -> np.ndarray:
+    """Float64 where every value is a number that float64 holds, else object str."""
+    if pa.types.is_dictionary(column.type):
+        column = column.cast(column.type.value_type)
+    if pa.types.is_boolean(column.type):
+        column = column.cast(pa.uint8())
+    numbers = _parsed(column) if _is_text(column.type) else column
+    if _is_number(numbers.type) and not _loses_digits(numbers):
+        return np.asarray(numbers.cast(pa.float64()).fill_null(np.nan).to_numpy(), dtype=np.float64)
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return np.full(len(column), "", dtype=object)
+    return np.array(column.cast(pa.string()).fill_null("").to_pylist(), dtype=object)
+
+
+def _parsed(text: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Text -> int64 or float64 if all of it can be, else as it was."""
+    blank = pc.is_in(text, value_set=pa.array(_MISSING, type=text.type))
+    values = pc.if_else(blank, pa.scalar(None, type=text.type), text)
+    if pc.any(pc.match_substring_regex(values, r"^[+-]?0\d")).as_py():  # 007 is a name
+        return text
+    for kind in (pa.int64(), pa.float64()):
+        try:
+            return values.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return text
+
+
+def _loses_digits(numbers: pa.ChunkedArray) -> bool:
+    if not pa.types.is_integer(numbers.type) or numbers.null_count == len(numbers):
+        return False
+    ends = pc.min_max(numbers).as_py()
+    return bool(ends["max"] > _EXACT or ends["min"] < -_EXACT)
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_null(kind))
+
+
+def _missing(values: np.ndarray) -> str | float:
+    return "" if values.dtype == object else np.nan
