@@ -1,0 +1,238 @@
+"""DINO: a student that sees any crop predicts what its own slow average, the teacher, says of another, larger crop.
+
+Caron et al. 2021, arXiv:2104.14294: algorithm 1, equation 3 (loss over pairs of crops), equation 4 (centre), section
+"Implementation details" and appendix C (head). Written after the paper's text; the loss and the centre are lightly's.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from itertools import groupby
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from lightly.loss.dino_loss import DINOLoss
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfsup.objectives.base import Objective
+from selfsup.types import Batch, ConfigError, Loss
+
+if TYPE_CHECKING:
+    from selfsup.encoders.base import Encoder
+    from selfsup.types import Views
+
+_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
+_COLDEST = 1e-3
+"""Temperatures below make a softmax of cosines one-hot in float32; zero and less mean nothing."""
+
+
+class DINO(Objective):
+    """Self-distillation without labels; what is probed and published is the teacher.
+
+    The teacher's parameters are an average of the student's. Its BatchNorm works as in training, on the teacher's own
+    batches as in the paper's code, so its running statistics are those of global crops seen by the averaged weights and
+    fit for evaluation; dropout and stochastic depth are off in the teacher.
+
+    Args:
+        encoder: the student; the teacher starts as its copy.
+        hidden_dim: width of the head's two hidden layers.
+        bottleneck_dim: width in front of the last layer.
+        output_dim: K, the number of prototypes.
+        batch_norm: BatchNorm in the head; off as published for transformers.
+        norm_last_layer: prototypes have length 1; otherwise their lengths are learned.
+        freeze_last_layer_share: share of the training, at its start, in which the prototypes stay.
+        student_temperature: divides the student's logits, above 0.
+        teacher_temperature_start: divides the teacher's centred logits at the start, above 0.
+        teacher_temperature: the same after a linear warm-up; above 0.07 is unstable.
+        warmup_share: share of the training that the warm-up takes.
+        center_momentum: how much of the centre stays at each step, in [0, 1].
+        momentum_start: how much of the teacher stays at each step, in [0, 1]; rises to 1 along a cosine.
+        weight_decay_growth: the last weight decay over the first; rises along a cosine.
+    """
+
+    views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2), "local": (0, 12)}
+
+    def __init__(  # noqa: PLR0913  (the published recipe has that many numbers, and each is one key of the YAML)
+        self,
+        encoder: Encoder,
+        *,
+        hidden_dim: int,
+        bottleneck_dim: int,
+        output_dim: int,
+        batch_norm: bool = False,
+        norm_last_layer: bool = True,
+        freeze_last_layer_share: float,
+        student_temperature: float,
+        teacher_temperature_start: float,
+        teacher_temperature: float,
+        warmup_share: float,
+        center_momentum: float,
+        momentum_start: float,
+        weight_decay_growth: float,
+    ) -> None:
+        super().__init__(encoder)
+        _refuse_outside(1, math.inf, hidden_dim=hidden_dim, bottleneck_dim=bottleneck_dim)
+        _refuse_outside(2, math.inf, output_dim=output_dim)
+        _refuse_outside(0, 1, freeze_last_layer_share=freeze_last_layer_share, warmup_share=warmup_share)
+        _refuse_outside(0, 1, center_momentum=center_momentum, momentum_start=momentum_start)
+        _refuse_outside(_COLDEST, math.inf, student_temperature=student_temperature)
+        _refuse_outside(_COLDEST, math.inf, teacher_temperature_start=teacher_temperature_start)
+        _refuse_outside(_COLDEST, math.inf, teacher_temperature=teacher_temperature)
+        _refuse_outside(0, math.inf, weight_decay_growth=weight_decay_growth)
+        self.head = PrototypeHead(encoder.dim, hidden_dim, bottleneck_dim, output_dim, batch_norm, norm_last_layer)
+        self.teacher_encoder = copy.deepcopy(encoder).requires_grad_(False)
+        self.teacher_head = copy.deepcopy(self.head).requires_grad_(False)
+        self.criterion = DINOLoss(output_dim, student_temp=student_temperature, center_momentum=center_momentum)
+        self.freeze_last_layer_share = freeze_last_layer_share
+        self.teacher_temperature_start, self.teacher_temperature = teacher_temperature_start, teacher_temperature
+        self.warmup_share = warmup_share
+        self.center_momentum, self.momentum_start = center_momentum, momentum_start
+        self.weight_decay_growth = weight_decay_growth
+
+    def forward(self, views: Views, batch: Batch, progress: float) -> Loss:
+        """Mean cross-entropy over all pairs of a teacher's global and a student's other view; moves the centre.
+
+        Logs the signs of collapse (see `_health`) and the loss above that of a student that knows nothing, ln K.
+        In evaluation mode the centre stays.
+        """
+        del batch
+        self._set_teacher_mode()
+        with torch.no_grad():
+            teacher = self.teacher_head(_encode(self.teacher_encoder, views["global"]))
+        images = views["global"] + views.get("local", [])
+        student = self.head(_encode(self.encoder, images), frozen=progress < self.freeze_last_layer_share)
+        temperature = self._teacher_temperature(progress)
+        # lightly moves the centre in every call; with a momentum of 1 it stays.
+        self.criterion.center_momentum = self.center_momentum if self.training else 1.0
+        with torch.autocast(student.device.type, enabled=False):
+            centre = self.criterion.center.squeeze(0)
+            log = _health(F.softmax((teacher - centre) / temperature, dim=-1))
+            total = self.criterion(
+                teacher.chunk(len(views["global"])), student.chunk(len(images)), teacher_temp=temperature
+            )
+        log["loss_minus_ln_k"] = total.detach() - math.log(student.shape[-1])
+        log["center_norm"] = self.criterion.center.norm()
+        return Loss(total, log)
+
+    @torch.no_grad()
+    def after_step(self, progress: float) -> None:
+        """Hold the last layer while it is frozen, then let the teacher follow: t <- m t + (1 - m) s."""
+        if progress < self.freeze_last_layer_share:
+            # Its gradient is zero already; this undoes weight decay. Nothing moved the teacher's copy of it so far.
+            for student, teacher in zip(self.head.prototypes(), self.teacher_head.prototypes(), strict=True):
+                student.copy_(teacher)
+        momentum = _cosine(self.momentum_start, 1.0, progress)
+        students: list[Tensor] = [*self.encoder.parameters(), *self.head.parameters()]
+        teachers: list[Tensor] = [*self.teacher_encoder.parameters(), *self.teacher_head.parameters()]
+        # Unlike m * t + (1 - m) * s, the interpolation leaves equal values exactly equal.
+        torch._foreach_lerp_(teachers, students, 1.0 - momentum)
+
+    def weight_decay_scale(self, progress: float) -> float:
+        """Cosine from 1 to `weight_decay_growth`."""
+        return _cosine(1.0, self.weight_decay_growth, progress)
+
+    def online_encoder(self) -> Encoder:
+        """The teacher's encoder: better than the student's at every moment of the training (section 5.2)."""
+        return self.teacher_encoder
+
+    def _teacher_temperature(self, progress: float) -> float:
+        done = min(progress / self.warmup_share, 1.0) if self.warmup_share > 0 else 1.0
+        return self.teacher_temperature_start + done * (self.teacher_temperature - self.teacher_temperature_start)
+
+    def _set_teacher_mode(self) -> None:
+        """Batch statistics without dropout. At each step, because probes switch the teacher's mode as well."""
+        for part in (self.teacher_encoder, self.teacher_head):
+            for module in part.modules():
+                module.training = self.training and isinstance(module, _NORMS)
+
+
+class PrototypeHead(nn.Module):
+    """Embedding -> K logits: three layers, a point on the sphere, its cosine with K prototypes (appendix C).
+
+    Not lightly's head, whose weight normalisation is deprecated in torch and cannot be copied after a forward pass.
+
+    Args:
+        input_dim: D of the embedding.
+        hidden_dim: width of the two hidden layers.
+        bottleneck_dim: width of the sphere's space.
+        output_dim: K.
+        batch_norm: BatchNorm after the hidden layers.
+        norm_last_layer: prototypes have length 1; otherwise their lengths are learned from 1 on.
+    """
+
+    def __init__(
+        self,
+        input_dim: int,
+        hidden_dim: int,
+        bottleneck_dim: int,
+        output_dim: int,
+        batch_norm: bool,
+        norm_last_layer: bool,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for width, following in ((input_dim, hidden_dim), (hidden_dim, hidden_dim)):
+            layers += [nn.Linear(width, following, bias=not batch_norm)]
+            layers += [nn.BatchNorm1d(following), nn.GELU()] if batch_norm else [nn.GELU()]
+        self.layers = nn.Sequential(*layers, nn.Linear(hidden_dim, bottleneck_dim))
+        self.layers.apply(_initialise)
+        self.direction = nn.Parameter(torch.empty(output_dim, bottleneck_dim))
+        nn.init.normal_(self.direction, std=bottleneck_dim**-0.5)
+        self.length = nn.Parameter(torch.ones(output_dim), requires_grad=not norm_last_layer)
+
+    def forward(self, embedding: Tensor, frozen: bool = False) -> Tensor:
+        """(B, D) -> (B, K), in at least float32; `frozen` gives the prototypes a gradient of zero."""
+        point = self.layers(embedding)
+        # bfloat16 would round a cosine to steps of 0.004, which a temperature of 0.02 makes 0.2 in the exponent.
+        with torch.autocast(point.device.type, enabled=False):
+            prototypes = self.length[:, None] * F.normalize(_widen(self.direction), dim=1)
+            if frozen:  # zero and not none: a distributed reducer waits for the gradient of every parameter
+                prototypes = prototypes.detach() + 0.0 * prototypes
+            return F.linear(F.normalize(_widen(point), dim=1), prototypes)
+
+    def prototypes(self) -> list[nn.Parameter]:
+        """The parameters of the last layer."""
+        return [self.direction, self.length]
+
+
+def _encode(encoder: Encoder, images: list[Tensor]) -> Tensor:
+    """V images (B, C, H, W) -> (V * B, D) in their order; neighbours of equal size share one pass."""
+    groups = (list(group) for _, group in groupby(images, key=lambda image: image.shape))
+    return torch.cat([encoder(torch.cat(group)) for group in groups])
+
+
+@torch.no_grad()
+def _health(probabilities: Tensor) -> dict[str, Tensor]:
+    """(2 B, K) of the teacher -> the two ways to collapse.
+
+    teacher_entropy: mean entropy of a view over ln K; 1 is the uniform collapse (the loss then rests at ln K).
+    kl_to_uniform: of the mean over the batch, in nats; ln K is the collapse onto one prototype.
+    """
+    ln_k = math.log(probabilities.shape[-1])
+    mean = probabilities.mean(dim=0)
+    entropy = torch.special.entr(probabilities).sum(dim=-1).mean()
+    return {"teacher_entropy": entropy / ln_k, "kl_to_uniform": ln_k - torch.special.entr(mean).sum()}
+
+
+def _cosine(start: float, end: float, progress: float) -> float:
+    return end + (start - end) * (1.0 + math.cos(math.pi * progress)) / 2.0
+
+
+def _widen(tensor: Tensor) -> Tensor:
+    """Half precision -> float32; wider stays as it is."""
+    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
+
+
+def _initialise(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.trunc_normal_(module.weight, std=0.02)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
+
+
+def _refuse_outside(low: float, high: float, **numbers: float) -> None:
+    for name, number in numbers.items():
+        if not low <= number <= high:
+            raise ConfigError(f"objective.{name}: {number} is outside [{low:g}, {high:g}]; write a number inside")

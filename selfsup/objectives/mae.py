@@ -1,0 +1,287 @@
+"""Hide most of a noisy image and predict its clean pixels: a masked autoencoder that also denoises.
+
+He et al. 2021 (arXiv:2111.06377), section 3: an encoder of tokens sees the visible patches alone, a small decoder
+predicts the pixels of the hidden ones, squared error on the hidden. Encoders of maps cannot leave patches out: for them
+the hidden patches are painted over before the image goes in, as in SimMIM (Xie et al. 2022, arXiv:2111.09886).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, ClassVar
+
+import torch
+from timm.layers import build_sincos2d_pos_embed
+from timm.models.vision_transformer import Block
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from selfsup.encoders.base import Encoder, TokenEncoder
+from selfsup.objectives.base import Objective
+from selfsup.types import Batch, ConfigError, Loss
+
+if TYPE_CHECKING:
+    from selfsup.types import Views
+
+VARIANCE_FLOOR = 1e-6
+"""Added to a patch's variance before it divides (He et al.'s code)."""
+
+
+class TokenDecoder(nn.Module):
+    """Visible tokens -> all patches: mask tokens where nothing was seen, fixed 2-D sin-cos positions, a few blocks."""
+
+    def __init__(self, encoder: TokenEncoder, dim: int, depth: int, heads: int, pixels: int) -> None:
+        super().__init__()
+        if dim % heads or dim % 4:
+            raise ConfigError(f"objective.decoder_dim {dim} must be a multiple of 4 and of decoder_heads {heads}")
+        self.narrow = nn.Linear(encoder.dim, dim)
+        self.mask_token = nn.Parameter(torch.empty(1, 1, dim))
+        self.blocks = nn.ModuleList(Block(dim, heads, qkv_bias=True) for _ in range(depth))
+        self.norm = nn.LayerNorm(dim)
+        self.to_pixels = nn.Linear(dim, pixels)
+        self.apply(_xavier)
+        nn.init.normal_(self.mask_token, std=0.02)
+
+    def forward(self, encoder: TokenEncoder, image: Tensor, hidden: Tensor) -> Tensor:
+        """Image (B, C, H, W), hidden (B, T) -> pixels of each patch (B, T, P * P * C)."""
+        grid = encoder.grid(image)
+        keep = _places(~hidden)
+        visible = _take(encoder.embed(image), keep)
+        encoded = self.narrow(encoder.encode(visible, keep, grid))
+        prefix, seen = encoded[:, : encoder.n_prefix], encoded[:, encoder.n_prefix :]
+        tokens = seen.new_zeros(*hidden.shape, seen.shape[-1])
+        tokens = tokens.scatter(1, keep[..., None].expand_as(seen), seen)
+        tokens = torch.where(hidden[..., None], self.mask_token, tokens)
+        tokens = tokens + build_sincos2d_pos_embed(list(grid), tokens.shape[-1], device=tokens.device).to(tokens.dtype)
+        tokens = torch.cat([prefix, tokens], dim=1)
+        for block in self.blocks:
+            tokens = block(tokens)
+        pixels: Tensor = self.to_pixels(self.norm(tokens[:, encoder.n_prefix :]))
+        return pixels
+
+
+class MapDecoder(nn.Module):
+    """Feature map -> all patches: convolutions at the map's own scale, then doublings until the image is reached."""
+
+    def __init__(self, encoder: Encoder, dim: int, depth: int, patch_px: int) -> None:
+        super().__init__()
+        self.patch_px = patch_px
+        doublings = math.ceil(math.log2(_stride(encoder)))
+        if dim < 2**doublings:
+            raise ConfigError(f"objective.decoder_dim {dim} is halved {doublings} times; write at least {2**doublings}")
+        layers: list[nn.Module] = [nn.Conv2d(encoder.dim, dim, 1)]
+        layers += [_conv(dim, dim) for _ in range(depth)]
+        for _ in range(doublings):
+            layers += [_conv(dim, 4 * (dim // 2)), nn.PixelShuffle(2)]
+            dim //= 2
+        self.layers = nn.Sequential(*layers, nn.Conv2d(dim, _channels(encoder), 3, padding=1))
+
+    def forward(self, encoder: Encoder, image: Tensor, hidden: Tensor) -> Tensor:
+        """Image (B, C, H, W), hidden (B, T) -> pixels of each patch (B, T, P * P * C)."""
+        # The paint is what the encoder's normalisation turns into 0: it tells nothing of what is under it.
+        pixels = self.layers(encoder.feature_map(cover(image, hidden, self.patch_px, encoder.mean)))
+        if pixels.shape[-2:] != image.shape[-2:]:
+            pixels = F.interpolate(pixels, size=image.shape[-2:], mode="bilinear", align_corners=False)
+        return patchify(pixels, self.patch_px)
+
+
+class MAE(Objective):
+    """Noisy, partly hidden image -> clean image. BatchNorm statistics are those of partly hidden images."""
+
+    views: ClassVar[dict[str, tuple[int, int]]] = {"global": (1, 1)}
+
+    def __init__(  # noqa: PLR0913  (one key per number, so that each can be swept and is checked by name)
+        self,
+        encoder: Encoder,
+        *,
+        mask_share: float,
+        patch_px: int,
+        decoder_dim: int,
+        decoder_depth: int,
+        decoder_heads: int,
+        norm_pixels: bool,
+        visible_weight: float,
+        poisson_electrons: Sequence[float] | None,
+        gaussian_sigma: Sequence[float],
+    ) -> None:
+        """Build the decoder that suits the encoder.
+
+        Args:
+            encoder: of tokens (hidden patches are left out) or of maps (they are painted over).
+            mask_share: share of the patches that is hidden, in (0, 1).
+            patch_px: edge of a patch in pixels; an encoder of tokens brings its own, then this is not read.
+            decoder_dim: width of the decoder; with maps, at the map's scale, then halved at each doubling.
+            decoder_depth: transformer blocks, or convolutions at the map's scale.
+            decoder_heads: attention heads; with maps not read.
+            norm_pixels: predict each patch with its own mean and spread removed.
+            visible_weight: weight of the error on the visible patches (0: the paper); what makes it a denoiser.
+            poisson_electrons: [fewest, most] electrons that a pixel of brightness 1 stands for; few are noisy;
+                drawn log-uniformly per image. None: no shot noise.
+            gaussian_sigma: [least, most] spread of the read-out noise in units of brightness; uniform per image.
+
+        Raises:
+            ConfigError: a share, a range or a width that cannot be.
+        """
+        super().__init__(encoder)
+        if not 0 < mask_share < 1:
+            raise ConfigError(f"objective.mask_share is {mask_share}; write a share between 0 and 1 (He et al.: 0.75)")
+        self.mask_share, self.norm_pixels, self.visible_weight = mask_share, norm_pixels, visible_weight
+        self.gaussian_sigma = _range("gaussian_sigma", gaussian_sigma, floor=0.0)
+        self.poisson_electrons = None
+        if poisson_electrons is not None:
+            self.poisson_electrons = _range("poisson_electrons", poisson_electrons, floor=1.0)
+        self.decoder: TokenDecoder | MapDecoder
+        if isinstance(encoder, TokenEncoder):
+            self.patch_px = encoder.patch_px
+            pixels = self.patch_px**2 * _channels(encoder)
+            self.decoder = TokenDecoder(encoder, decoder_dim, decoder_depth, decoder_heads, pixels)
+        else:
+            self.patch_px = patch_px
+            self.decoder = MapDecoder(encoder, decoder_dim, decoder_depth, patch_px)
+
+    def forward(self, views: Views, batch: Batch, progress: float) -> Loss:
+        """Mean squared error of the hidden patches, plus `visible_weight` times that of the visible ones."""
+        del batch, progress
+        clean = self._crop(views["global"][0])
+        hidden = self._hide(clean)
+        prediction = self.decoder(self.encoder, self._add_noise(clean), hidden)
+        target, _, _ = self._target(clean)
+        error = (prediction.to(target.dtype) - target).square().mean(-1)
+        on_hidden = (error * hidden).sum() / hidden.sum()
+        on_visible = (error * ~hidden).sum() / (~hidden).sum()
+        log = {"hidden": on_hidden.detach(), "visible": on_visible.detach()}
+        return Loss(on_hidden + self.visible_weight * on_visible, log)
+
+    def reconstruct(self, image: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, C, H, W) -> noisy input with hidden patches painted over, hidden (B, H, W) bool, prediction in [0, 1].
+
+        All are cut to whole patches. With `norm_pixels` the true mean and spread of each patch are put back.
+        """
+        clean = self._crop(image)
+        hidden, noisy = self._hide(clean), self._add_noise(clean)
+        _, mean, std = self._target(clean)
+        patches = self.decoder(self.encoder, noisy, hidden).to(clean.dtype) * std + mean
+        h, w = clean.shape[-2] // self.patch_px, clean.shape[-1] // self.patch_px
+        prediction = unpatchify(patches, (h, w), self.patch_px).clamp(0, 1)
+        shown = cover(noisy, hidden, self.patch_px, self.encoder.mean)
+        return shown, hidden_pixels(hidden, (h, w), self.patch_px), prediction
+
+    def _crop(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) -> the part that whole patches cover.
+
+        Raises:
+            ConfigError: it holds fewer than two patches.
+        """
+        h, w = image.shape[-2] // self.patch_px, image.shape[-1] // self.patch_px
+        if h * w < 2:
+            size = tuple(image.shape[-2:])
+            raise ConfigError(
+                f"images of {size} px hold {h * w} patches of {self.patch_px} px; lower objective.patch_px"
+            )
+        return image[..., : h * self.patch_px, : w * self.patch_px]
+
+    def _hide(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, T) bool, the same number of patches hidden in each image, at least one and not all."""
+        t = (image.shape[-2] // self.patch_px) * (image.shape[-1] // self.patch_px)
+        number = min(max(round(self.mask_share * t), 1), t - 1)
+        order = torch.rand(len(image), t, device=image.device).argsort(dim=1)
+        hidden = torch.zeros(len(image), t, dtype=torch.bool, device=image.device)
+        return hidden.scatter(1, order[:, :number], True)
+
+    def _add_noise(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1] -> the same with shot noise and read-out noise, of a strength drawn per image.
+
+        A pixel of brightness x collects electrons * x electrons on average, and the count divided by `electrons` has
+        mean x and variance x / electrons. Display scaling is not linear in flux: this imitates depth, uncalibrated.
+        """
+        noisy = image
+        if self.poisson_electrons is not None:
+            low, high = (math.log(limit) for limit in self.poisson_electrons)
+            electrons = torch.exp(low + (high - low) * _uniform(image))
+            noisy = torch.poisson(noisy.clamp(min=0) * electrons) / electrons
+        least, most = self.gaussian_sigma
+        noisy = noisy + (least + (most - least) * _uniform(image)) * torch.randn_like(image)
+        # Encoders are promised [0, 1], and a stored 8-bit image would be cut off there as well.
+        return noisy.clamp(0, 1)
+
+    def _target(self, clean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """(B, C, H, W) -> what is to be predicted (B, T, P * P * C), and the mean and spread that were removed."""
+        patches = patchify(clean, self.patch_px)
+        if not self.norm_pixels:
+            return patches, torch.zeros_like(patches[..., :1]), torch.ones_like(patches[..., :1])
+        mean = patches.mean(-1, keepdim=True)
+        std = (patches.var(-1, keepdim=True) + VARIANCE_FLOOR).sqrt()
+        return (patches - mean) / std, mean, std
+
+
+def patchify(image: Tensor, patch_px: int) -> Tensor:
+    """(B, C, H, W) -> (B, T, P * P * C), patches in row-major order; H and W are multiples of P."""
+    b, c, height, width = image.shape
+    cells = image.reshape(b, c, height // patch_px, patch_px, width // patch_px, patch_px)
+    return cells.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+
+
+def unpatchify(patches: Tensor, grid: tuple[int, int], patch_px: int) -> Tensor:
+    """(B, T, P * P * C) -> (B, C, H, W), the inverse of `patchify`."""
+    cells = patches.reshape(len(patches), *grid, patch_px, patch_px, -1)
+    return cells.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+
+
+def hidden_pixels(hidden: Tensor, grid: tuple[int, int], patch_px: int) -> Tensor:
+    """(B, T) bool -> (B, H, W) bool."""
+    return hidden.reshape(-1, *grid).repeat_interleave(patch_px, 1).repeat_interleave(patch_px, 2)
+
+
+def cover(image: Tensor, hidden: Tensor, patch_px: int, paint: Tensor) -> Tensor:
+    """(B, C, H, W), (B, T) -> image whose hidden patches are painted; paint (1, C, 1, 1) broadcasts."""
+    grid = (image.shape[-2] // patch_px, image.shape[-1] // patch_px)
+    return torch.where(hidden_pixels(hidden, grid, patch_px)[:, None], paint.to(image.dtype), image)
+
+
+def _places(visible: Tensor) -> Tensor:
+    """(B, T) bool, equally many true per row -> (B, T') their places in ascending order."""
+    return visible.nonzero()[:, 1].view(len(visible), -1)
+
+
+def _take(tokens: Tensor, places: Tensor) -> Tensor:
+    """(B, T, D), (B, T') -> (B, T', D)."""
+    return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[-1]))
+
+
+def _uniform(image: Tensor) -> Tensor:
+    """(B, C, H, W) -> (B, 1, 1, 1) draws from [0, 1), one per image."""
+    return torch.rand(len(image), 1, 1, 1, dtype=image.dtype, device=image.device)
+
+
+def _range(key: str, limits: Sequence[float], floor: float) -> tuple[float, float]:
+    values = [float(limit) for limit in limits]
+    if len(values) != 2 or not floor <= values[0] <= values[1]:
+        raise ConfigError(f"objective.{key} is {values}; write [least, most] with {floor:g} <= least <= most")
+    return values[0], values[1]
+
+
+def _channels(encoder: Encoder) -> int:
+    return encoder.mean.shape[1]
+
+
+def _stride(encoder: Encoder) -> int:
+    """Pixels of the image per cell of the feature map, found by looking at one black image."""
+    probe_px = 128
+    was_training = encoder.training
+    encoder.eval()
+    with torch.no_grad():
+        cells = encoder.feature_map(encoder.mean.new_zeros(1, _channels(encoder), probe_px, probe_px)).shape[-1]
+    encoder.train(was_training)
+    return max(probe_px // cells, 1)
+
+
+def _conv(width_in: int, width_out: int) -> nn.Sequential:
+    return nn.Sequential(nn.Conv2d(width_in, width_out, 3, padding=1), nn.GroupNorm(1, width_out), nn.GELU())
+
+
+def _xavier(module: nn.Module) -> None:
+    if isinstance(module, nn.Linear):
+        nn.init.xavier_uniform_(module.weight)
+        if module.bias is not None:
+            nn.init.zeros_(module.bias)
