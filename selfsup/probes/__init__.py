@@ -1,0 +1,1 @@
+"""Frozen embeddings become scores."""
