@@ -1,0 +1,94 @@
+"""Encoder and images -> Catalogue; checkpoint -> encoder. The one bridge between the half that learns and the half that looks."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from omegaconf import OmegaConf
+from torch import Tensor, nn
+
+from selfsup.catalogue import Catalogue
+from selfsup.checkpoint import read_checkpoint
+from selfsup.config import build
+from selfsup.encoders.base import Encoder
+from selfsup.types import Batch, DataError
+
+
+def as_float(image: Tensor) -> Tensor:
+    """uint8 or float (B, C, H, W) -> float32 in [0, 1]."""
+    return image.float() / 255 if image.dtype == torch.uint8 else image.float()
+
+
+@torch.inference_mode()
+def embed(
+    encoder: Encoder,
+    loader: Iterable[Batch],
+    columns: Mapping[str, np.ndarray] | None = None,
+    provenance: Mapping[str, Any] | None = None,
+) -> Catalogue:
+    """Embed every galaxy of the loader, in its order, in evaluation mode and single precision.
+
+    Args:
+        encoder: left in the mode (training or evaluation) in which it came.
+        loader: batches of galaxies.
+        columns: further columns, one value per galaxy in the loader's order.
+        provenance: what made the embedding.
+    """
+    ids: list[str] = []
+    rows: list[np.ndarray] = []
+    with evaluation_mode(encoder):
+        for batch in loader:
+            ids += batch["id"]
+            rows.append(encoder(as_float(batch["image"].to(device_of(encoder)))).float().cpu().numpy())
+    embedding = np.concatenate(rows) if rows else np.empty((0, encoder.dim), dtype=np.float32)
+    return Catalogue.from_arrays(ids, embedding, dict(columns or {}), dict(provenance or {}))
+
+
+class evaluation_mode:  # noqa: N801  (read as a verb)
+    """Context in which a module evaluates; each of its parts returns to the mode it had."""
+
+    def __init__(self, module: nn.Module) -> None:
+        self.modes = {part: part.training for part in module.modules()}
+        self.module = module
+
+    def __enter__(self) -> None:
+        self.module.eval()
+
+    def __exit__(self, *_: object) -> None:
+        for part, mode in self.modes.items():
+            part.training = mode
+
+
+def device_of(module: nn.Module) -> torch.device:
+    """Where the module's parameters are."""
+    return next(module.parameters()).device
+
+
+def load_objective(checkpoint: Path, trust: Sequence[str] = ()) -> Any:
+    """The trained objective (encoder, heads) of a run folder or checkpoint file, in evaluation mode, on the CPU.
+
+    Its classes pass the same gate as a configuration's.
+
+    Raises:
+        ConfigError: no checkpoint there, or its classes are not trusted.
+        DataError: the file is torn, or its weights are not those of its configuration.
+    """
+    saved = read_checkpoint(checkpoint)
+    cfg = OmegaConf.create(saved["config"])
+    encoder = build(OmegaConf.merge(cfg.encoder, {"pretrained": False}), "encoder", trust=trust)
+    objective = build(cfg.objective, "objective", encoder, trust=trust)
+    prefix = "objective."
+    weights = {k.removeprefix(prefix): v for k, v in saved["state_dict"].items() if k.startswith(prefix)}
+    try:
+        objective.load_state_dict(weights)
+    except RuntimeError as error:
+        raise DataError(f"{checkpoint}: the weights do not fit their configuration: {error}") from error
+    return objective.eval().requires_grad_(False)
+
+
+def load_encoder(checkpoint: Path, trust: Sequence[str] = ()) -> Encoder:
+    """The encoder that a training published (a teacher, where the method publishes its teacher); errors as above."""
+    encoder: Encoder = load_objective(checkpoint, trust).online_encoder()
+    return encoder

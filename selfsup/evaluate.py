@@ -1,0 +1,138 @@
+"""All probes on one encoder: the same function during the training (on the validation part) and after it (on the test part)."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from sklearn.decomposition import PCA
+from sklearn.metrics import balanced_accuracy_score, r2_score
+from torch import Tensor
+
+from selfsup.catalogue import Catalogue
+from selfsup.data.datamodule import GalaxyData
+from selfsup.embed import as_float, device_of, embed, evaluation_mode
+from selfsup.encoders.base import Encoder
+from selfsup.probes.base import Probe, Scores
+
+FIT_PIXELS = 4000
+"""Galaxies that the pixel baseline's components are fitted on, at most: more change nothing and take memory."""
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """What the probes found.
+
+    Args:
+        scores: probe -> scores.
+        test: the catalogue that was scored.
+    """
+
+    scores: dict[str, Scores]
+    test: Catalogue
+
+    @property
+    def metrics(self) -> dict[str, float]:
+        """Flat: probe/<probe>/<metric>."""
+        return {f"probe/{n}/{k}": v for n, score in self.scores.items() for k, v in score.metrics.items()}
+
+
+class Predictor(Protocol):
+    """What `score_head` needs of an objective."""
+
+    def predict(self, image: Tensor) -> dict[str, Tensor]:
+        """(B, C, H, W) in [0, 1] -> what the head says."""
+
+
+def evaluate(
+    encoder: Encoder, data: GalaxyData, probes: Mapping[str, Probe], train: Sequence[str], test: Sequence[str]
+) -> Evaluation:
+    """Embed the labelled galaxies of both parts with the frozen encoder; fit the probes on `train`, score them on `test`."""
+    parts = [_labelled(data, part) for part in (train, test)]
+    catalogues = [embed(encoder, data.catalogue_loader(rows), _columns(data, rows)) for rows in parts]
+    return _score(*catalogues, probes)
+
+
+def evaluate_pixels(
+    data: GalaxyData, probes: Mapping[str, Probe], train: Sequence[str], test: Sequence[str], components: int
+) -> Evaluation:
+    """The same probes on the principal components of the pixels, fitted on `train`: what no learning gives."""
+    train_rows, test_rows = (_labelled(data, part) for part in (train, test))
+    pixels = _pixels(data, train_rows[:: max(1, len(train_rows) // FIT_PIXELS)])
+    pca = PCA(min(components, *pixels.shape), svd_solver="randomized", random_state=0).fit(pixels)
+    catalogues = []
+    for rows in (train_rows, test_rows):
+        embedding = np.concatenate([pca.transform(_pixels(data, rows[i : i + 512])) for i in range(0, len(rows), 512)])
+        ids = [data.packed.ids[row] for row in rows]
+        catalogues.append(Catalogue.from_arrays(ids, embedding.astype(np.float32), _columns(data, rows), {}))
+    return _score(*catalogues, probes)
+
+
+@torch.inference_mode()
+def score_head(objective: Any, data: GalaxyData, test: Sequence[str]) -> dict[str, float]:
+    """What the objective's own head predicts for `test`, against the truth; {} for objectives without such a head.
+
+    Votes are compared as shares of all volunteers, over all answers of the tree.
+    """
+    rows = _labelled(data, test)
+    said: dict[str, list[np.ndarray]] = {}
+    with evaluation_mode(objective):
+        for batch in data.catalogue_loader(rows):
+            for name, value in objective.predict(as_float(batch["image"].to(device_of(objective)))).items():
+                said.setdefault(name, []).append(value.float().cpu().numpy())
+    predicted = {name: np.concatenate(values) for name, values in said.items()}
+    scores: dict[str, float] = {}
+    if "votes" in predicted and data.votes is not None:
+        scores |= _score_votes(data, predicted["votes"], rows)
+    if "label" in predicted and data.label is not None:
+        scores |= _score_label(predicted["label"], data.label[rows])
+    return {f"head/{name}": value for name, value in scores.items()}
+
+
+def _score(train: Catalogue, test: Catalogue, probes: Mapping[str, Probe]) -> Evaluation:
+    return Evaluation({name: probe(train, test) for name, probe in probes.items()}, test)
+
+
+def _score_votes(data: GalaxyData, fractions: np.ndarray, rows: np.ndarray) -> dict[str, float]:
+    tree = data.found.tree
+    if tree is None or data.votes is None:
+        return {}
+    voted = data.votes[rows].sum(1) > 0
+    truth = np.stack([data.columns[f"{answer}_share"][rows] for answer in tree.answers], axis=1)[voted]
+    predicted = tree.shares(fractions[voted])
+    mean = np.nanmean(truth, axis=0)
+    return {
+        "votes_mae": float(np.nanmean(np.abs(predicted - truth))),
+        "votes_mae_constant": float(np.nanmean(np.abs(mean - truth))),
+    }
+
+
+def _score_label(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
+    if predicted.ndim == 2:
+        known = truth >= 0
+        said = predicted[known].argmax(1)
+        accuracy = float((said == truth[known]).mean())
+        return {"accuracy": accuracy, "balanced_accuracy": float(balanced_accuracy_score(truth[known], said))}
+    known = np.isfinite(truth)
+    error = float(np.abs(predicted[known] - truth[known]).mean())
+    return {"r2": float(r2_score(truth[known], predicted[known])), "mae": error}
+
+
+def _labelled(data: GalaxyData, parts: Sequence[str]) -> np.ndarray:
+    """Rows of these parts that carry at least one label; all of them where nothing is labelled."""
+    rows = data.rows(*parts)
+    known = np.zeros(len(rows), dtype=bool)
+    for values in data.columns.values():
+        known |= np.isfinite(values[rows]) if values.dtype.kind == "f" else values[rows] != ""
+    return rows[known] if known.any() else rows
+
+
+def _columns(data: GalaxyData, rows: np.ndarray) -> dict[str, np.ndarray]:
+    return {name: values[rows] for name, values in data.columns.items()}
+
+
+def _pixels(data: GalaxyData, rows: np.ndarray) -> np.ndarray:
+    return data.packed.images[rows].reshape(len(rows), -1).astype(np.float32) / 255
+
+

@@ -1,0 +1,1 @@
+"""The verbs: the order in which the other rooms run."""

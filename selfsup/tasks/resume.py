@@ -1,0 +1,28 @@
+"""Go on where a run was interrupted: same configuration, same folder, same result as without the interruption."""
+
+from pathlib import Path
+
+from omegaconf import DictConfig, OmegaConf
+
+from selfsup.config import CONTRACTS, validate
+from selfsup.tasks.pretrain import CONFIG, pretrain
+from selfsup.types import ConfigError
+
+USES = ()  # the configuration that counts is the run's own, checked below
+
+
+def run(cfg: DictConfig) -> dict[str, float]:
+    """Continue the training in `task.run`.
+
+    Raises:
+        ConfigError: it is not a run folder.
+    """
+    folder = Path(cfg.task.run).expanduser()
+    file = folder / CONFIG
+    if not file.is_file():
+        raise ConfigError(f"task.run: {folder} is not a run folder (there is no {CONFIG} in it)")
+    started_with = OmegaConf.load(file)
+    if not isinstance(started_with, DictConfig):
+        raise ConfigError(f"{file}: not a configuration")
+    validate(started_with, tuple(CONTRACTS))
+    return pretrain(started_with, folder)
