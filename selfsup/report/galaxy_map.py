@@ -1,0 +1,58 @@
+"""One picture of what an encoder has learned: galaxies laid out by the two directions in which embeddings vary most.
+
+Principal components (Pearson 1901; Hotelling 1933) rather than UMAP: nothing to tune, the same picture every time, and
+distances on the map are not invented. The coordinates are replaced by their ranks, so that the dense middle is spread
+out and the sheet is filled.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import ArrayLike
+from PIL import Image
+from sklearn.decomposition import PCA
+
+WIDTH_PX, GAP_PX = 1200, 2
+
+
+def galaxy_map(embedding: np.ndarray, images: ArrayLike, out: Path, n_side: int) -> None:
+    """Write a black sheet of n_side x n_side cells, each with the galaxy nearest to its centre, or empty.
+
+    Args:
+        embedding: (N, D) float.
+        images: (N, H, W, 3) uint8, anything that is indexed by row (a memory map stays on disk).
+        out: where the picture goes; its ending says the format (.jpg is a sixth of .png).
+        n_side: cells along each side.
+
+    Raises:
+        ValueError: embedding and images differ in number, or there are fewer than two galaxies.
+    """
+    if len(embedding) != len(images) or len(embedding) < 2:  # type: ignore[arg-type]
+        n = len(images)  # type: ignore[arg-type]
+        raise ValueError(f"a map needs as many images as embeddings, two at least: got {n} and {len(embedding)}")
+    cell_px = WIDTH_PX // n_side
+    sheet = Image.new("RGB", (cell_px * n_side, cell_px * n_side))
+    for (column, row), galaxy in choose(plane(embedding), n_side).items():
+        pixels = np.asarray(images[galaxy])  # type: ignore[index]
+        thumbnail = Image.fromarray(pixels).resize((cell_px - GAP_PX,) * 2, Image.Resampling.LANCZOS)
+        sheet.paste(thumbnail, (column * cell_px, (n_side - 1 - row) * cell_px))
+    out.parent.mkdir(parents=True, exist_ok=True)
+    sheet.save(out, optimize=True, quality=90)
+
+
+def plane(embedding: np.ndarray) -> np.ndarray:
+    """(N, D) -> (N, 2) in (0, 1): the ranks along the first two principal components (one, where D is one)."""
+    wide = np.pad(embedding, ((0, 0), (0, max(0, 2 - embedding.shape[1]))))
+    components = PCA(2, svd_solver="covariance_eigh").fit_transform(wide.astype(np.float64))
+    ranks = components.argsort(axis=0, kind="stable").argsort(axis=0)
+    return np.asarray((ranks + 0.5) / len(embedding))
+
+
+def choose(position: np.ndarray, n_side: int) -> dict[tuple[int, int], int]:
+    """(N, 2) in (0, 1) -> (column, row from the bottom) -> the galaxy in that cell nearest to its centre."""
+    cell = np.minimum((position * n_side).astype(int), n_side - 1)
+    distance = np.abs(position * n_side - cell - 0.5).max(axis=1)
+    # Written from far to near, so that the nearest galaxy of a cell is the one that stays.
+    return {
+        (int(cell[galaxy, 0]), int(cell[galaxy, 1])): int(galaxy) for galaxy in np.argsort(-distance, kind="stable")
+    }

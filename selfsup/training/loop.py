@@ -1,0 +1,86 @@
+"""Put the learner, the data and Lightning's trainer together, and run."""
+
+import logging
+import warnings
+from collections.abc import Mapping
+from pathlib import Path
+
+import lightning as L
+import torch
+from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
+from lightning.pytorch.loggers import Logger
+
+from selfsup.checkpoint import LAST
+from selfsup.data.datamodule import GalaxyData
+from selfsup.probes.base import Probe
+from selfsup.training.checkpoints import AtomicCheckpointIO
+from selfsup.training.health import CollapseWatch
+from selfsup.training.learner import Learner
+from selfsup.training.optim import best_precision
+from selfsup.training.probing import OnlineProbes
+from selfsup.training.progress_bar import GalaxyProgressBar
+
+
+def fit(
+    learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], loggers: list[Logger], folder: Path
+) -> L.Trainer:
+    """Train to the end, from the folder's checkpoint where there is one; the trained weights are left in `learner`.
+
+    Raises:
+        NonFiniteLossError: with the galaxies at fault; the last checkpoint is from before.
+        CollapseError: where the settings ask to stop on a collapse.
+    """
+    settings = learner.settings
+    precision = best_precision(settings.accelerator) if settings.precision == "auto" else settings.precision
+    _quieten()
+    if settings.channels_last:
+        learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    trainer = L.Trainer(
+        max_epochs=settings.max_epochs,
+        accelerator=settings.accelerator,
+        devices=settings.devices,
+        strategy=settings.strategy,
+        precision=precision,  # type: ignore[arg-type]
+        accumulate_grad_batches=settings.accumulate,
+        gradient_clip_val=settings.clip_norm,
+        log_every_n_steps=settings.log_every_steps,
+        use_distributed_sampler=False,  # the data module deals the galaxies out itself
+        plugins=[AtomicCheckpointIO()],
+        callbacks=_callbacks(learner, data, probes, folder),
+        logger=loggers,
+        default_root_dir=folder,
+        enable_model_summary=False,
+        num_sanity_val_steps=0,
+    )
+    last = folder / LAST
+    trainer.fit(learner, datamodule=data, ckpt_path=last if last.is_file() else None, weights_only=True)
+    return trainer
+
+
+def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], folder: Path) -> list[Callback]:
+    settings = learner.settings
+    callbacks: list[Callback] = [GalaxyProgressBar(), CollapseWatch(settings.log_every_steps, settings.on_collapse)]
+    if settings.probe_every_epochs and probes:
+        callbacks.append(OnlineProbes(data, probes, settings.probe_every_epochs))
+    if settings.ema_decay is not None:
+        callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
+    return callbacks + _savers(folder, settings.checkpoint_every_steps)
+
+
+def _savers(folder: Path, every_steps: int | None) -> list[Callback]:
+    """One at every epoch's end, one every few steps; both write the same file, the newest state wins."""
+    last = folder / LAST
+    rhythms: list[dict[str, int]] = [{"every_n_epochs": 1}] + ([{"every_n_train_steps": every_steps}] if every_steps else [])
+    return [
+        ModelCheckpoint(
+            dirpath=last.parent, filename=last.stem, enable_version_counter=False, save_on_train_epoch_end=True, **rhythm
+        )  # type: ignore[arg-type]
+        for rhythm in rhythms
+    ]
+
+
+def _quieten() -> None:
+    """Lightning's banner and its advice that does not hold here."""
+    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*does not have many workers.*")  # packed images need no worker
+    warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")  # a resumed run's own

@@ -1,0 +1,1 @@
+"""Batches become augmented views, on the device."""
