@@ -18,9 +18,9 @@ from pathlib import Path
 
 import kornia.augmentation as K
 import torch
+from hydra import compose, initialize_config_dir
 from kornia.constants import Resample
 from lightly.transforms import SimCLRTransform
-from omegaconf import OmegaConf
 from PIL import Image
 from torch import Tensor, nn
 
@@ -32,8 +32,9 @@ RECIPES = Path(__file__).parents[1] / "conf" / "augmentation"
 
 def recipe(name: str, size_px: int) -> MultiView:
     """The recipe of a YAML file for images of that size."""
-    conf = OmegaConf.create({"data": {"size_px": size_px}, "augmentation": OmegaConf.load(RECIPES / f"{name}.yaml")})
-    return MultiView(conf.augmentation.groups)
+    with initialize_config_dir(str(RECIPES.parent), version_base="1.3"):
+        cfg = compose(overrides=[f"+augmentation={name}", f"+data.size_px={size_px}"])
+    return MultiView(cfg.augmentation.groups)
 
 
 def chain(s: ViewSettings) -> K.AugmentationSequential:

@@ -7,30 +7,28 @@ file or a folder of shards, `id` text, `embedding` a fixed-size list of float32,
 from __future__ import annotations
 
 import json
-import os
-import shutil
-import uuid
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from difflib import get_close_matches
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
-import pyarrow.parquet as pq
 
+from selfsup.catalogue_files import GROUP_ROWS, read_footer, scan_rows, shards, validate_target, write_rows
+from selfsup.catalogue_values import (
+    JSON,
+    Floats,
+    Values,
+    refuse_not_finite,
+    to_arrow,
+    to_json,
+    to_numpy,
+    validate_rows,
+)
+from selfsup.durable import replacing, replacing_folder, synced
 from selfsup.types import ConfigError, DataError
-
-JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
-Values: TypeAlias = "np.ndarray[Any, Any] | Sequence[Any]"
-Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
-
-KEY = b"selfsup"
-"""Where the provenance lies in the schema's metadata."""
-
-GROUP_ROWS = 16_384
-"""Rows that are in memory together while a catalogue is copied: 32 MB of embeddings of width 512."""
 
 
 class Catalogue:
@@ -61,10 +59,10 @@ class Catalogue:
         """
         matrix = np.array(embedding, dtype=np.float32, order="C")
         names = list(ids)
-        _validate_rows(names, matrix)
+        validate_rows(names, matrix)
         flat = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])
         table = pa.table({"id": pa.array(map(str, names), pa.string()), "embedding": flat})
-        return cls(ds.dataset(table), _to_json(provenance), {}).append(columns)
+        return cls(ds.dataset(table), to_json(provenance), {}).append(columns)
 
     @classmethod
     def open(cls, path: str | Path) -> Catalogue:
@@ -73,10 +71,10 @@ class Catalogue:
         Raises:
             DataError: nothing there, not Parquet, no `id` or `embedding`, or shards that do not belong together.
         """
-        files = _files(Path(path).resolve())
-        schema, provenance = _footer(files[0])
+        files = shards(Path(path).resolve())
+        schema, provenance = read_footer(files[0])
         for file in files[1:]:
-            other_schema, other_provenance = _footer(file)
+            other_schema, other_provenance = read_footer(file)
             if other_schema != schema:
                 raise DataError(f"{file}: other columns or types than {files[0].name}; keep one catalogue per folder.")
             if other_provenance != provenance:
@@ -135,7 +133,7 @@ class Catalogue:
             matrix[rows] = chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dim)
             start += len(chunk)
         if not np.isfinite(matrix).all():
-            _refuse(self.ids, matrix)
+            refuse_not_finite(self.ids, matrix)
         return matrix
 
     def column(self, name: str) -> np.ndarray[Any, Any]:
@@ -148,7 +146,7 @@ class Catalogue:
             near = get_close_matches(name, self.columns, n=1)
             hint = f" (did you mean '{near[0]}'?)" if near else ""
             raise DataError(f"no column '{name}'{hint}; the catalogue has: {', '.join(self.columns) or 'none'}.")
-        return _to_numpy(self._read(name))
+        return to_numpy(self._read(name))
 
     def append(self, columns: Mapping[str, Values]) -> Catalogue:
         """The same galaxies with more columns; one of a name that is there takes its place in the new catalogue.
@@ -156,7 +154,7 @@ class Catalogue:
         Raises:
             DataError: not N values, not one-dimensional, of mixed types, or named `id` or `embedding`.
         """
-        new = {name: _to_arrow(name, values, len(self)) for name, values in columns.items()}
+        new = {name: to_arrow(name, values, len(self)) for name, values in columns.items()}
         return Catalogue(self._rows, self._provenance, {**self._added, **new})
 
     def filter(self, mask: Values) -> Catalogue:
@@ -193,22 +191,18 @@ class Catalogue:
             DataError: `path` is a folder that is not empty, or a file where a folder is to be.
         """
         target = Path(path).resolve()
-        _validate_target(target, rows_per_file)
+        if rows_per_file is not None:
+            _validate_count("rows_per_file", rows_per_file)
+        validate_target(target, sharded=rows_per_file is not None)
         target.parent.mkdir(parents=True, exist_ok=True)
-        # In the same folder, so that the rename stays within one file system; not *.parquet, so that nobody opens it.
-        unfinished = target.with_name(f".{target.name}.{uuid.uuid4().hex}.tmp")
-        try:
-            if rows_per_file is None:
-                self._write(unfinished, self._tables(GROUP_ROWS))
-            else:
-                unfinished.mkdir()
-                for i, table in enumerate(self._tables(rows_per_file)):
-                    self._write(unfinished / f"part-{i:05d}.parquet", [table])
-                _sync(unfinished)
-            unfinished.replace(target)
-        finally:
-            _remove(unfinished)
-        _sync(target.parent)
+        if rows_per_file is None:
+            with replacing(target) as sink:
+                self._write(sink, self._tables(GROUP_ROWS))
+            return
+        with replacing_folder(target) as folder:
+            for i, table in enumerate(self._tables(rows_per_file)):
+                with synced(folder / f"part-{i:05d}.parquet") as sink:
+                    self._write(sink, [table])
 
     @property
     def _stored(self) -> list[str]:
@@ -223,7 +217,7 @@ class Catalogue:
     def _tables(self, rows: int) -> Iterator[pa.Table]:
         """All columns, `rows` galaxies at a time; a single empty table where there are none."""
         held, start = self._empty(), 0
-        for batch in _scan(self._rows, rows):  # which are cut where files end
+        for batch in scan_rows(self._rows, rows):  # which are cut where files end
             held = pa.concat_tables([held, pa.Table.from_batches([batch.select(self._stored)])])
             while len(held) >= rows:
                 yield self._with_added(held.slice(0, rows), start)
@@ -239,144 +233,10 @@ class Catalogue:
             table = table.append_column(name, column.slice(start, len(table)))
         return table
 
-    def _write(self, file: Path, tables: Iterable[pa.Table]) -> None:
-        metadata = {KEY: self._provenance.encode()}
-        schema = self._with_added(self._empty(), 0).schema.with_metadata(metadata)
-        with file.open("wb") as sink:
-            with pq.ParquetWriter(sink, schema, compression="zstd") as writer:
-                for table in tables:
-                    writer.write_table(table.replace_schema_metadata(metadata), row_group_size=GROUP_ROWS)
-            sink.flush()
-            os.fsync(sink.fileno())
-
-
-def _scan(rows: ds.Dataset, size: int) -> Iterator[pa.RecordBatch]:
-    """Batches of at most `size` rows, in order."""
-    if not isinstance(rows, ds.FileSystemDataset):
-        yield from rows.to_batches(batch_size=size)
-        return
-    for file in rows.files:  # one by one, without buffering, as Arrow's scanner and pre-buffer hold whole files
-        with pq.ParquetFile(file, pre_buffer=False) as parquet:
-            yield from parquet.iter_batches(size)
-
-
-def _validate_rows(ids: list[str], matrix: Floats) -> None:
-    if matrix.ndim != 2 or not matrix.shape[1]:
-        raise DataError(f"embeddings are a table of (galaxies, width), not {matrix.shape}; give one row per galaxy.")
-    if len(ids) != len(matrix):
-        raise DataError(f"{len(ids)} ids for {len(matrix)} embeddings; give one of each per galaxy.")
-    for i, name in enumerate(ids):
-        if not isinstance(name, str):
-            raise DataError(f"row {i}: id {name!r} is {type(name).__name__}, not text; numbers lose digits, use str.")
-    if not np.isfinite(matrix).all():
-        _refuse(ids, matrix)
-
-
-def _refuse(ids: list[str], matrix: Floats) -> None:
-    bad = [ids[row] for row in np.flatnonzero(~np.isfinite(matrix).all(axis=1))]
-    names = ", ".join(bad[:10]) + (", ..." if len(bad) > 10 else "")
-    raise DataError(
-        f"the embedding is not finite for {len(bad)} galaxies ({names}); leave them out or embed them again."
-    )
+    def _write(self, sink: BinaryIO, tables: Iterable[pa.Table]) -> None:
+        write_rows(sink, self._with_added(self._empty(), 0).schema, self._provenance, tables)
 
 
 def _validate_count(key: str, count: int) -> None:
     if count < 1:
         raise ConfigError(f"{key} = {count}: it must be at least 1.")
-
-
-def _validate_target(target: Path, rows_per_file: int | None) -> None:
-    if rows_per_file is None:
-        if target.is_dir():
-            raise DataError(f"{target} is a folder; name a file, or set rows_per_file to write shards.")
-        return
-    _validate_count("rows_per_file", rows_per_file)
-    if target.is_file() or (target.is_dir() and any(target.iterdir())):
-        raise DataError(f"{target} is there already, and shards are never mixed; name a new folder.")
-
-
-def _files(path: Path) -> list[Path]:
-    if path.is_file():
-        return [path]
-    if not path.is_dir():
-        raise DataError(f"{path}: no such catalogue; name a Parquet file or a folder of them.")
-    files = sorted(file for file in path.glob("*.parquet") if not file.name.startswith("."))
-    if not files:
-        raise DataError(f"{path}: no *.parquet in this folder; name the folder that holds the shards.")
-    return files
-
-
-def _footer(file: Path) -> tuple[pa.Schema, str]:
-    """Schema without metadata, and provenance, of a file that holds a catalogue."""
-    try:
-        stored = pq.read_schema(file)
-    except (pa.ArrowInvalid, OSError) as error:
-        raise DataError(f"{file}: cannot be read as Parquet ({error}); write it again.") from error
-    for name, fits, wanted in (("id", _is_text, "text"), ("embedding", _is_vector, "a fixed-size list of float32")):
-        if name not in stored.names:
-            raise DataError(f"{file}: no column `{name}`, only {', '.join(stored.names)}; a catalogue needs it.")
-        if not fits(stored.field(name).type):
-            found = stored.field(name).type
-            raise DataError(
-                f"{file}: `{name}` is {found}, not {wanted}; write it with Catalogue.from_arrays(...).save."
-            )
-    return stored.remove_metadata(), (stored.metadata or {}).get(KEY, b"{}").decode()
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
-
-
-def _is_vector(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_fixed_size_list(kind) and pa.types.is_float32(kind.value_type))
-
-
-def _to_json(provenance: Mapping[str, JSON]) -> str:
-    try:
-        return json.dumps(provenance, allow_nan=False)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"provenance cannot be kept as JSON ({error}); give text, numbers, lists and dicts.") from error
-
-
-def _to_arrow(name: str, values: Values, length: int) -> pa.ChunkedArray:
-    if name in ("id", "embedding"):
-        raise DataError(f"column '{name}' is what makes a galaxy of a row; choose another name.")
-    shape = values.shape if isinstance(values, np.ndarray) else (len(values),)
-    if shape != (length,):
-        raise DataError(f"column '{name}' has shape {shape}; give one value for each of {length} galaxies.")
-    if isinstance(values, np.ndarray):
-        # A copy, since Arrow shares memory and would change with it; in native byte order, which FITS tables are not.
-        values = values.astype(values.dtype.newbyteorder("="))
-    try:
-        array = pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
-        raise DataError(f"column '{name}': {error}; give numbers, text, booleans or dates, of one type.") from error
-    if pa.types.is_nested(array.type):
-        raise DataError(f"column '{name}' holds {array.type}; give single values, in several columns.")
-    return array if isinstance(array, pa.ChunkedArray) else pa.chunked_array([array])
-
-
-def _to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
-    if pa.types.is_dictionary(column.type):
-        column = column.cast(column.type.value_type)
-    if _is_text(column.type):
-        column = column.fill_null("")
-    elif column.null_count and (pa.types.is_boolean(column.type) or pa.types.is_null(column.type)):
-        column = column.cast(pa.float64())
-    return np.array(column.to_numpy())  # a copy: what Arrow hands out cannot be written to
-
-
-def _sync(folder: Path) -> None:
-    """Make the names in a folder survive a loss of power."""
-    handle = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
-
-
-def _remove(path: Path) -> None:
-    if path.is_dir():
-        shutil.rmtree(path)
-    else:
-        path.unlink(missing_ok=True)

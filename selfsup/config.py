@@ -1,8 +1,8 @@
 """From configuration to objects: `validate` reads every fault out at once, `build` is the only way to an object.
 
 A `_target_` is code that a file names, so it passes a gate: its class must subclass the contract of its group and live
-in this package or in one that `trust` names, or be one of a few exact names. Wrappers (`_partial_`, `_args_`) and nested
-targets are refused: nothing here needs them.
+in this package or in one that `trust` names, or be one of a few exact names. Wrappers (`_partial_`, `_args_`) and
+nested targets are refused: nothing here needs them.
 """
 
 import difflib
@@ -57,12 +57,12 @@ def build_all(nodes: DictConfig, kind: str, trust: Sequence[str] = ()) -> dict[s
 
 
 def validate(cfg: DictConfig, kinds: Sequence[str]) -> None:
-    """Check these groups of the configuration before anything is built from them.
+    """Check these groups of the configuration, and that the task lacks nothing, before anything is built.
 
     Raises:
         ConfigError: lists all faults, one line each: the key, what is wrong, the nearest valid spelling.
     """
-    faults = []
+    faults = [_missing(f"task.{key}") for key in sorted(OmegaConf.missing_keys(cfg.get("task", {})))]
     for kind, name, node in _nodes(cfg, kinds):
         try:
             faults += _node_faults(_plain(node, name), kind, name, tuple(cfg.trust))
@@ -142,7 +142,9 @@ def _resolve(target: object, kind: str, trust: tuple[str, ...]) -> type:
     home, _, name = str(target).rpartition(".")
     packages = ("selfsup", *trust)
     if str(target) not in EXACT and not _inside(home, packages):
-        raise ConfigError(f"{kind}._target_: {target} is not from a trusted package; write trust=[{home.split('.')[0]}]")
+        raise ConfigError(
+            f"{kind}._target_: {target} is not from a trusted package; write trust=[{home.split('.')[0]}]"
+        )
     try:
         found = getattr(importlib.import_module(home), name)
     except ModuleNotFoundError as error:
@@ -185,26 +187,23 @@ def _signature_faults(target: type, given: Mapping[str, Any], name: str, positio
 def _hints(target: type) -> dict[str, Any]:
     """Parameter -> annotation; none where a module imports a name for type checking alone."""
     try:
-        return typing.get_type_hints(target.__init__)
+        return typing.get_type_hints(inspect.getattr_static(target, "__init__"))
     except NameError:
         return {}
 
 
 def _fits(value: Any, hint: Any) -> bool:
     """Whether a plain value can be what the annotation asks for; annotations beyond plain values are left alone."""
-    if typing.get_origin(hint) in (typing.Union, types.UnionType):
-        return any(_fits(value, option) for option in typing.get_args(hint))
-    if typing.get_origin(hint) is typing.Literal:
-        return value in typing.get_args(hint)
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    if hint is int:
-        return isinstance(value, int) and not isinstance(value, bool)
-    if hint is type(None) or hint in (str, bool):
-        return isinstance(value, hint)
-    if typing.get_origin(hint) in (list, tuple):
+    origin, options = typing.get_origin(hint), typing.get_args(hint)
+    if origin in (typing.Union, types.UnionType):
+        return any(_fits(value, option) for option in options)
+    if origin is typing.Literal:
+        return value in options
+    if origin in (list, tuple):
         return isinstance(value, list)
-    return True
+    if hint in (int, float):
+        return isinstance(value, (int, hint)) and not isinstance(value, bool)
+    return isinstance(value, hint) if hint in (str, bool, type(None)) else True
 
 
 def _spell(hint: Any) -> str:

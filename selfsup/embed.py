@@ -1,4 +1,4 @@
-"""Encoder and images -> Catalogue; checkpoint -> encoder. The one bridge between the half that learns and the half that looks."""
+"""Encoder and images -> Catalogue, checkpoint -> encoder: the bridge between learning and looking."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
@@ -46,7 +46,7 @@ def embed(
     return Catalogue.from_arrays(ids, embedding, dict(columns or {}), dict(provenance or {}))
 
 
-class evaluation_mode:  # noqa: N801  (read as a verb)
+class evaluation_mode:
     """Context in which a module evaluates; each of its parts returns to the mode it had."""
 
     def __init__(self, module: nn.Module) -> None:
@@ -77,7 +77,9 @@ def load_objective(checkpoint: Path, trust: Sequence[str] = ()) -> Any:
     """
     saved = read_checkpoint(checkpoint)
     cfg = OmegaConf.create(saved["config"])
-    encoder = build(OmegaConf.merge(cfg.encoder, {"pretrained": False}), "encoder", trust=trust)
+    if "pretrained" in cfg.encoder:
+        cfg.encoder.pretrained = False  # the weights are here: none need to be fetched
+    encoder = build(cfg.encoder, "encoder", trust=trust)
     objective = build(cfg.objective, "objective", encoder, trust=trust)
     prefix = "objective."
     weights = {k.removeprefix(prefix): v for k, v in saved["state_dict"].items() if k.startswith(prefix)}
@@ -85,6 +87,8 @@ def load_objective(checkpoint: Path, trust: Sequence[str] = ()) -> Any:
         objective.load_state_dict(weights)
     except RuntimeError as error:
         raise DataError(f"{checkpoint}: the weights do not fit their configuration: {error}") from error
+    if cfg.trainer.channels_last:  # as in the training: the memory format decides the last bits of a convolution
+        objective.to(memory_format=torch.channels_last)
     return objective.eval().requires_grad_(False)
 
 

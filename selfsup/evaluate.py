@@ -1,4 +1,4 @@
-"""All probes on one encoder: the same function during the training (on the validation part) and after it (on the test part)."""
+"""All probes on one encoder: the same function during the training (on `val`) and after it (on `test`)."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -48,10 +48,12 @@ class Predictor(Protocol):
 def evaluate(
     encoder: Encoder, data: GalaxyData, probes: Mapping[str, Probe], train: Sequence[str], test: Sequence[str]
 ) -> Evaluation:
-    """Embed the labelled galaxies of both parts with the frozen encoder; fit the probes on `train`, score them on `test`."""
-    parts = [_labelled(data, part) for part in (train, test)]
-    catalogues = [embed(encoder, data.catalogue_loader(rows), _columns(data, rows)) for rows in parts]
-    return _score(*catalogues, probes)
+    """Embed the labelled galaxies with the frozen encoder; fit the probes on `train`, score them on `test`."""
+    fitted, scored = (
+        embed(encoder, data.catalogue_loader(rows), _columns(data, rows))
+        for rows in (_labelled(data, train), _labelled(data, test))
+    )
+    return _score(fitted, scored, probes)
 
 
 def evaluate_pixels(
@@ -61,12 +63,7 @@ def evaluate_pixels(
     train_rows, test_rows = (_labelled(data, part) for part in (train, test))
     pixels = _pixels(data, train_rows[:: max(1, len(train_rows) // FIT_PIXELS)])
     pca = PCA(min(components, *pixels.shape), svd_solver="randomized", random_state=0).fit(pixels)
-    catalogues = []
-    for rows in (train_rows, test_rows):
-        embedding = np.concatenate([pca.transform(_pixels(data, rows[i : i + 512])) for i in range(0, len(rows), 512)])
-        ids = [data.packed.ids[row] for row in rows]
-        catalogues.append(Catalogue.from_arrays(ids, embedding.astype(np.float32), _columns(data, rows), {}))
-    return _score(*catalogues, probes)
+    return _score(_project(pca, data, train_rows), _project(pca, data, test_rows), probes)
 
 
 @torch.inference_mode()
@@ -92,6 +89,12 @@ def score_head(objective: Any, data: GalaxyData, test: Sequence[str]) -> dict[st
 
 def _score(train: Catalogue, test: Catalogue, probes: Mapping[str, Probe]) -> Evaluation:
     return Evaluation({name: probe(train, test) for name, probe in probes.items()}, test)
+
+
+def _project(pca: PCA, data: GalaxyData, rows: np.ndarray) -> Catalogue:
+    embedding = np.concatenate([pca.transform(_pixels(data, rows[i : i + 512])) for i in range(0, len(rows), 512)])
+    ids = [data.packed.ids[row] for row in rows]
+    return Catalogue.from_arrays(ids, embedding.astype(np.float32), _columns(data, rows), {})
 
 
 def _score_votes(data: GalaxyData, fractions: np.ndarray, rows: np.ndarray) -> dict[str, float]:
@@ -133,6 +136,5 @@ def _columns(data: GalaxyData, rows: np.ndarray) -> dict[str, np.ndarray]:
 
 
 def _pixels(data: GalaxyData, rows: np.ndarray) -> np.ndarray:
-    return data.packed.images[rows].reshape(len(rows), -1).astype(np.float32) / 255
-
-
+    pixels: np.ndarray = data.packed.images[rows].reshape(len(rows), -1).astype(np.float32) / 255
+    return pixels

@@ -1,12 +1,10 @@
-"""Volunteers walk down a tree of questions: the trees as data, and the arithmetic between votes and shares.
+"""Volunteers walk down a tree of questions: what a tree is, and the arithmetic between votes and shares.
 
 Of those who reach question q, a fraction f_a gives answer a. With r_q the share of all volunteers that reach q,
 
     s_a = f_a * r_q,    r_q = sum of s_p over the parent answers p of q,    r_q = 1 for a root,
 
 and s_a are the "tree-cumulative" shares of the "Galaxy Zoo - The Galaxy Challenge" (Kaggle 2013).
-Trees: GZ2 (Willett et al. 2013, arXiv:1308.3496), GZ DECaLS (Walmsley et al. 2022, arXiv:2102.08414), GZ Hubble
-(Willett et al. 2017, arXiv:1610.03068), GZ CANDELS (Simmons et al. 2017, arXiv:1610.03070).
 """
 
 from __future__ import annotations
@@ -192,18 +190,8 @@ class QuestionTree:
         return table
 
 
-def tree(name: str) -> QuestionTree:
-    """The tree of that name.
-
-    Raises:
-        ConfigError: there is none; names the nearest and all.
-    """
-    if name not in TREES:
-        raise ConfigError(f"no question tree '{name}'{_nearest(name, list(TREES))}; there are: {', '.join(TREES)}.")
-    return TREES[name]
-
-
-def _nearest(word: str, words: list[str]) -> str:
+def nearest(word: str, words: list[str]) -> str:
+    """A hint for an error: " (did you mean '...'?)", or "" where no word is near."""
     near = get_close_matches(word, words, n=1)
     return f" (did you mean '{near[0]}'?)" if near else ""
 
@@ -222,80 +210,6 @@ def _validate(tree_name: str, question: Question, seen: set[str], every: list[st
         raise ConfigError(f"{where}: '{repeated[0]}' is there twice; names must differ.")
     for parent in question.parents:
         if parent not in every:
-            raise ConfigError(f"{where}: no answer '{parent}'{_nearest(parent, every)}; write '<question>_<answer>'.")
+            raise ConfigError(f"{where}: no answer '{parent}'{nearest(parent, every)}; write '<question>_<answer>'.")
         if parent not in seen:
             raise ConfigError(f"{where} comes before its parent '{parent}'; put parents first (a cycle has no order).")
-
-
-def _question(name: str, answers: str, *parents: str) -> Question:
-    return Question(name, tuple(answers.split()), parents)
-
-
-_GZ2 = (  # questions and answers in the order of the challenge's columns Class1.1 ... Class11.6
-    _question("smooth-or-featured", "smooth featured-or-disk artifact"),
-    _question("disk-edge-on", "yes no", "smooth-or-featured_featured-or-disk"),
-    _question("bar", "yes no", "disk-edge-on_no"),
-    _question("has-spiral-arms", "yes no", "disk-edge-on_no"),
-    _question("bulge-size", "no just-noticeable obvious dominant", "disk-edge-on_no"),
-    # Put to all but those who saw an artifact; the challenge rescales it to sum to 1, which makes it a root.
-    _question("something-odd", "yes no"),
-    _question("how-rounded", "round in-between cigar", "smooth-or-featured_smooth"),
-    _question("odd-feature", "ring lens-or-arc disturbed irregular other merger dust-lane", "something-odd_yes"),
-    _question("bulge-shape", "round boxy no-bulge", "disk-edge-on_yes"),
-    _question("spiral-winding", "tight medium loose", "has-spiral-arms_yes"),
-    _question("spiral-arm-count", "1 2 3 4 more-than-4 cant-tell", "has-spiral-arms_yes"),
-)
-_GZ_DECALS5 = (
-    _question("smooth-or-featured", "smooth featured-or-disk artifact"),
-    _question("disk-edge-on", "yes no", "smooth-or-featured_featured-or-disk"),
-    _question("has-spiral-arms", "yes no", "disk-edge-on_no"),
-    _question("bar", "strong weak no", "disk-edge-on_no"),
-    _question("bulge-size", "dominant large moderate small none", "disk-edge-on_no"),
-    _question("how-rounded", "round in-between cigar-shaped", "smooth-or-featured_smooth"),
-    _question("edge-on-bulge", "boxy none rounded", "disk-edge-on_yes"),
-    _question("spiral-winding", "tight medium loose", "has-spiral-arms_yes"),
-    _question("spiral-arm-count", "1 2 3 4 more-than-4 cant-tell", "has-spiral-arms_yes"),
-    _question(
-        "merging",
-        "none minor-disturbance major-disturbance merger",
-        "smooth-or-featured_smooth",
-        "smooth-or-featured_featured-or-disk",
-    ),
-)
-_GZ_HUBBLE = (  # without the four questions on single clumps, which need several answers to one question as parents
-    _question("smooth-or-featured", "smooth features artifact"),
-    _question("how-rounded", "completely in-between cigar-shaped", "smooth-or-featured_smooth"),
-    _question("clumpy-appearance", "yes no", "smooth-or-featured_features"),
-    _question("disk-edge-on", "yes no", "clumpy-appearance_no"),
-    _question("bulge-shape", "rounded boxy none", "disk-edge-on_yes"),
-    _question("bar", "yes no", "disk-edge-on_no"),
-    _question("has-spiral-arms", "yes no", "disk-edge-on_no"),
-    _question("spiral-winding", "tight medium loose", "has-spiral-arms_yes"),
-    _question("spiral-arm-count", "1 2 3 4 5-plus cant-tell", "has-spiral-arms_yes"),
-    _question("bulge-size", "none just-noticeable obvious dominant", "disk-edge-on_no"),
-    _question("galaxy-symmetrical", "yes no", "clumpy-appearance_yes"),
-    _question("clumps-embedded-larger-object", "yes no", "clumpy-appearance_yes"),
-)
-# Parents as in the schema of Zoobot (Walmsley et al. 2023, JOSS 8, 5312). The project's web site was stricter: it asked
-# for winding and number of arms only after a spiral, and for merging only after smooth or features.
-_GZ_CANDELS = (
-    _question("smooth-or-featured", "smooth features artifact"),
-    _question("how-rounded", "completely in-between cigar-shaped", "smooth-or-featured_smooth"),
-    _question("clumpy-appearance", "yes no", "smooth-or-featured_features"),
-    _question("disk-edge-on", "yes no", "clumpy-appearance_no"),
-    _question("edge-on-bulge", "yes no", "disk-edge-on_yes"),
-    _question("bar", "yes no", "disk-edge-on_no"),
-    _question("has-spiral-arms", "yes no", "disk-edge-on_no"),
-    _question("spiral-winding", "tight medium loose", "disk-edge-on_no"),
-    _question("spiral-arm-count", "1 2 3 4 5-plus cant-tell", "disk-edge-on_no"),
-    _question("bulge-size", "none obvious dominant", "disk-edge-on_no"),
-    _question("merging", "merger tidal-debris both neither"),
-)
-
-TREES: dict[str, QuestionTree] = {
-    "gz2": QuestionTree("gz2", _GZ2),
-    "gz_decals5": QuestionTree("gz_decals5", _GZ_DECALS5),
-    "gz_hubble": QuestionTree("gz_hubble", _GZ_HUBBLE),
-    "gz_candels": QuestionTree("gz_candels", _GZ_CANDELS),
-    "rings": QuestionTree("rings", (_question("ring", "yes no"),)),
-}

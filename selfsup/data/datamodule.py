@@ -153,9 +153,11 @@ class GalaxyData(L.LightningDataModule):
         rank, ranks, epoch = (trainer.global_rank, trainer.world_size, trainer.current_epoch) if trainer else (0, 1, 0)
         order = EpochOrder(rows, self.batch_size, self.seed, rank, ranks)
         if not len(order):
+            each = len(rows) // ranks
             raise DataError(
                 f"{self.source.folder}: {len(rows)} galaxies to learn from in {'+'.join(self.splits)}, fewer than one "
-                f"batch of {self.batch_size * ranks}; write trainer.batch_size={max(2, len(rows) // ranks)} or less"
+                f"batch of {self.batch_size * ranks}"
+                + (f"; write trainer.batch_size={each} or less" if each > 1 else ": too few to learn from")
             )
         order.set_epoch(epoch)
         order.resume_at = self._resume_at
@@ -177,7 +179,7 @@ class GalaxyData(L.LightningDataModule):
         self._resume_at = (state_dict["epoch"], state_dict["batches"])
 
     def narrow_to(self, targets: Sequence[str]) -> None:
-        """Draw only galaxies that have these targets: those without votes or label teach a supervised objective nothing.
+        """Draw only galaxies that have these targets: the others teach it nothing.
 
         Raises:
             DataError: the data set has no such target.
@@ -185,7 +187,7 @@ class GalaxyData(L.LightningDataModule):
         for target in targets:
             if getattr(self, target) is None:
                 remedy = "data.tree=... and vote columns" if target == "votes" else "data.label=COLUMN"
-                raise DataError(f"{self.source.folder}: the objective learns from the {target}, and there are none; name {remedy}")
+                raise DataError(f"{self.source.folder}: no {target}, which the objective learns from; name {remedy}")
         self._targets = tuple(targets)
 
     _targets: tuple[str, ...] = ()

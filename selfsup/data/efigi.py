@@ -6,12 +6,10 @@ Each attribute is a strength from 0 to 1 with its confidence bounds; -1 says tha
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from selfsup.data.source import Galaxies, Source, find_images
-from selfsup.data.tables import read_table
+from selfsup.data.source import Galaxies, Source
 
 _T_TYPE = ("T", "T_inf", "T_sup")
 """The T-type and its bounds: the only columns in which -1 is a value (a lenticular galaxy)."""
@@ -29,12 +27,10 @@ class Efigi(Source):
             ConfigError: a tree: there are no votes.
         """
         self.require_tree(None)
-        found = find_images(Path(self.folder, "images"))
-        table = read_table(Path(self.folder, "attributes.csv"), "PGC_name")
-        ids = list(found)
-        columns = table.taken(table.rows_of(ids))
+        found, table, rows = self.beside_images("attributes.csv", "PGC_name")
+        columns = table.taken(rows)
         rated = {name: values if name in _T_TYPE else _rated(values) for name, values in columns.items()}
-        return self.finished(Galaxies(ids, list(found.values()), rated))
+        return self.finished(Galaxies(list(found), list(found.values()), rated))
 
 
 def _rated(values: np.ndarray) -> np.ndarray:

@@ -7,14 +7,14 @@ the number of people who classify a galaxy, about 40 in Galaxy Zoo 2 (Willett et
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 
-from selfsup.data.source import Galaxies, Source, find_images
-from selfsup.data.tables import Table, read_table, taken
+from selfsup.data.source import Galaxies, Source
+from selfsup.data.tables import Table, taken
+from selfsup.trees import tree
 from selfsup.types import DataError
-from selfsup.votes import QuestionTree, tree
+from selfsup.votes import QuestionTree
 
 _ANSWERS = (3, 2, 2, 2, 4, 2, 3, 7, 3, 3, 6)
 COLUMNS = tuple(f"Class{q}.{a}" for q, count in enumerate(_ANSWERS, start=1) for a in range(1, count + 1))
@@ -53,14 +53,14 @@ class GalaxyChallenge(Source):
             ConfigError: another tree than gz2.
         """
         self.require_tree("gz2")
-        found = find_images(Path(self.folder, "images"))
-        table = read_table(Path(self.folder, "votes.csv"), "GalaxyID")
+        found, table, rows = self.beside_images("votes.csv", "GalaxyID")
         shares = table.numbers(COLUMNS)
         _refuse_malformed(shares, table)
-        ids, questions = list(found), tree("gz2")
-        votes = taken(questions.expected_counts(shares, self.volunteers), table.rows_of(ids), 0.0)
+        questions = tree("gz2")
+        votes = taken(questions.expected_counts(shares, self.volunteers), rows, 0.0)
         columns = {"morphology": morphology(questions, votes)}
-        return self.finished(Galaxies(ids, list(found.values()), columns, votes, questions), unknown=["artifact"])
+        galaxies = Galaxies(list(found), list(found.values()), columns, votes, questions)
+        return self.finished(galaxies, unknown=["artifact"])
 
 
 def morphology(questions: QuestionTree, votes: np.ndarray) -> np.ndarray:

@@ -7,12 +7,11 @@ Counts tell how sure a share is, which shares alone do not: 3 of 4 people is not
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
 from selfsup.data.galaxy_challenge import morphology
-from selfsup.data.source import Galaxies, Source, find_images
-from selfsup.data.tables import read_table, taken, vote_counts
-from selfsup.votes import tree
+from selfsup.data.source import Galaxies, Source
+from selfsup.data.tables import taken, vote_counts
+from selfsup.trees import tree
 
 COLUMNS = (
     *("t01_a01_smooth", "t01_a02_features", "t01_a03_artifact"),
@@ -44,11 +43,10 @@ class GZ2Counts(Source):
             ConfigError: another tree than gz2.
         """
         self.require_tree("gz2")
-        found = find_images(Path(self.folder, "images"))
-        table = read_table(Path(self.folder, "votes.csv"), "asset_id")
-        ids, questions = list(found), tree("gz2")
-        rows = table.rows_of(ids)
+        found, table, rows = self.beside_images("votes.csv", "asset_id")
+        questions = tree("gz2")
         votes = taken(vote_counts(table, COLUMNS), rows, 0.0)
         columns = {name: values for name, values in table.taken(rows).items() if name not in COLUMNS}
         columns["morphology"] = morphology(questions, votes)
-        return self.finished(Galaxies(ids, list(found.values()), columns, votes, questions), unknown=["artifact"])
+        galaxies = Galaxies(list(found), list(found.values()), columns, votes, questions)
+        return self.finished(galaxies, unknown=["artifact"])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selfsup import votes as trees
+from selfsup import trees
 from selfsup.data.source import Galaxies, Source, by_id, list_images
 from selfsup.data.tables import Table, read_table, require_column, taken, vote_counts
 from selfsup.types import ConfigError, DataError

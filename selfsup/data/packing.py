@@ -37,6 +37,7 @@ from rich.progress import (
 from rich.text import Text
 
 from selfsup.data.decode import Unreadable, read_image
+from selfsup.durable import sync_folder, synced
 from selfsup.types import DataError
 
 _log = logging.getLogger(__name__)
@@ -72,14 +73,14 @@ def build(folder: Path, ids: Sequence[str], files: Sequence[Path], size_px: int,
         bytes_long = (unfinished / "images.npy").stat().st_size
         manifest = {"format": FORMAT, "size_px": size_px, "count": len(kept), "images_bytes": bytes_long}
         _write(unfinished / "manifest.json", json.dumps(manifest, indent=1))
-        _sync_folder(unfinished)
+        sync_folder(unfinished)
         try:
             unfinished.rename(folder)
         except OSError:
             if not folder.exists():
                 raise
             _log.info("another process packed %s first; using its images", folder)
-        _sync_folder(folder.parent)
+        sync_folder(folder.parent)
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 
@@ -94,7 +95,7 @@ def _write_images(
     kept: list[str] = []
     unreadable: list[Fault] = []
     with (
-        file.open("wb") as stream,
+        synced(file) as stream,
         _warnings_refuse(),
         ThreadPoolExecutor(_threads()) as pool,
         _reported(len(files)) as advance,
@@ -111,8 +112,6 @@ def _write_images(
             advance()
         if _write_header(stream, len(kept), size_px) != start:
             raise RuntimeError("the header of a .npy file changed its length with the number of rows")
-        stream.flush()
-        os.fsync(stream.fileno())
     return kept, unreadable
 
 
@@ -186,26 +185,15 @@ def _reported(total: int) -> Iterator[Callable[[], None]]:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write and wait for the disk."""
-    with file.open("w", encoding="utf-8", errors="surrogateescape", newline="") as stream:
-        stream.write(text)
-        stream.flush()
-        os.fsync(stream.fileno())
+    """Write and wait for the disk; names of files that are no text keep their bytes."""
+    with synced(file) as stream:
+        stream.write(text.encode(errors="surrogateescape"))
 
 
 def _write_unreadable(file: Path, unreadable: list[Fault]) -> None:
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("id", "file", "reason"), *unreadable])
     _write(file, text.getvalue())
-
-
-def _sync_folder(folder: Path) -> None:
-    """Wait until the names in a folder are on disk."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def remove_abandoned(home: Path) -> None:

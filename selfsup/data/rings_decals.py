@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
 
-from selfsup.data.source import Galaxies, Source, find_images
-from selfsup.data.tables import read_table
+from selfsup.data.source import Galaxies, Source
 
 
 @dataclass(kw_only=True)
@@ -21,7 +19,5 @@ class RingsDecals(Source):
             ConfigError: a tree: there are no votes.
         """
         self.require_tree(None)
-        found = find_images(Path(self.folder, "images"))
-        table = read_table(Path(self.folder, "labels.csv"), "id_str")
-        ids = list(found)
-        return self.finished(Galaxies(ids, list(found.values()), table.taken(table.rows_of(ids))))
+        found, table, rows = self.beside_images("labels.csv", "id_str")
+        return self.finished(Galaxies(list(found), list(found.values()), table.taken(rows)))

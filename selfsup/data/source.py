@@ -1,7 +1,7 @@
 """The contract of a data set: a folder is read into galaxies, their image files, columns, votes and label.
 
 A reader finds files and reads tables, and opens no image; decoding is `packed.pack`'s. What all readers share is here:
-finding the images, the shares of the votes as columns, and the label.
+finding the images and the table beside them, the shares of the votes as columns, and the label.
 """
 
 from __future__ import annotations
@@ -14,7 +14,8 @@ from pathlib import Path
 
 import numpy as np
 
-from selfsup.data.tables import require_column
+from selfsup.data.labels import read_label
+from selfsup.data.tables import Table, read_table
 from selfsup.types import ConfigError, DataError
 from selfsup.votes import QuestionTree
 
@@ -79,17 +80,34 @@ class Source(ABC):
         if self.tree != expected:
             raise ConfigError(f"data.tree={self.tree}: the votes of this data set are of the tree {expected or 'null'}")
 
+    def beside_images(self, table: str, id_column: str) -> tuple[dict[str, Path], Table, np.ndarray]:
+        """The folder's `images/` and a table beside them -> files by id, the table, and the row (N,) of each file.
+
+        An image without a row has row -1; a row without an image is left out.
+
+        Raises:
+            DataError: no images, or a table that is missing or malformed.
+        """
+        found = find_images(Path(self.folder, "images"))
+        read = read_table(Path(self.folder, table), id_column)
+        return found, read, read.rows_of(list(found))
+
     def finished(self, galaxies: Galaxies, unknown: Collection[str] = ()) -> Galaxies:
-        """The last step of every `read`: adds the shares of the votes and the label.
+        """The last step of every `read`: adds the shares of the votes, the label, and what it is called as a column.
 
         Args:
             galaxies: with columns and votes.
             unknown: values of the label column that stand for no class, unless `classes` names them.
+
+        Raises:
+            DataError: the label cannot be learnt (see `read_label`).
         """
         galaxies = with_shares(galaxies)
         if self.label is None:
             return galaxies
-        return with_label(galaxies, self.label, self.classes, unknown, self.folder)
+        label, shown = read_label(galaxies.columns, self.label, self.classes, unknown, self.folder)
+        columns = {**galaxies.columns, "label": shown}
+        return replace(galaxies, label=label, classes=tuple(self.classes or ()), columns=columns)
 
 
 def find_images(folder: str | Path) -> dict[str, Path]:
@@ -149,78 +167,6 @@ def with_shares(galaxies: Galaxies) -> Galaxies:
     return replace(galaxies, columns={**galaxies.columns, **added})
 
 
-def with_label(
-    galaxies: Galaxies, column: str, classes: list[str] | None, unknown: Collection[str], where: str
-) -> Galaxies:
-    """Adds the label, and as column `label` the class's name or the value.
-
-    With `classes`, a value must be one of them, or, where the column holds numbers and no class is called by one, its
-    index: 0 and 1 are ["no-ring", "ring"]. Without, the column must hold numbers.
-
-    Raises:
-        DataError: no such column, a value that is no class, text without classes, or all values the same.
-    """
-    require_column(column, galaxies.columns, where)
-    values = galaxies.columns[column]
-    if classes is None:
-        label, shown = _values(values, column, where)
-        known = label[np.isfinite(label)]
-    else:
-        label, shown = _indices(values, column, classes, unknown, where)
-        known = label[label >= 0]
-    if len(np.unique(known)) < 2:
-        what = f"only {shown[np.flatnonzero(_is_known(label))[0]]!r}" if len(known) else "no value at all"
-        raise DataError(f"{where}: column {column!r} has {what}, so there is nothing to learn; set data.label=...")
-    return replace(galaxies, label=label, classes=tuple(classes or ()), columns={**galaxies.columns, "label": shown})
-
-
 def _refuse_link_outside(path: Path, root: Path) -> None:
     if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
         raise DataError(f"{path} is a link that leads out of {root}; copy what it points to, or remove it")
-
-
-def _is_known(label: np.ndarray) -> np.ndarray:
-    return np.isfinite(label) if label.dtype.kind == "f" else label >= 0
-
-
-def _seen(values: np.ndarray) -> str:
-    """Some of the values of a column, for an error."""
-    different = sorted({str(value) for value in values if value != ""})
-    return ", ".join(different[:20]) + (f" and {len(different) - 20} more" if len(different) > 20 else "")
-
-
-def _values(values: np.ndarray, column: str, where: str) -> tuple[np.ndarray, np.ndarray]:
-    if values.dtype == object:
-        raise DataError(
-            f"{where}: column {column!r} holds text, so name its classes: data.classes=[...], from {_seen(values)}"
-        )
-    return values.astype(np.float32), values
-
-
-def _indices(
-    values: np.ndarray, column: str, classes: list[str], unknown: Collection[str], where: str
-) -> tuple[np.ndarray, np.ndarray]:
-    if len(set(classes)) != len(classes):
-        raise DataError(f"{where}: data.classes={classes} names a class twice; name each once")
-    names = _names(values, classes)
-    index = {name: position for position, name in enumerate(map(str, classes))}
-    missing = {"", *unknown} - index.keys()
-    strange = sorted({name for name in names if name not in index and name not in missing})
-    if strange:
-        raise DataError(
-            f"{where}: column {column!r} has {', '.join(strange[:10])}, not among data.classes={list(classes)}; "
-            f"values there are: {_seen(names)}"
-        )
-    label = np.array([index.get(name, -1) for name in names], dtype=np.int64)
-    return label, np.array([name if name in index else "" for name in names], dtype=object)
-
-
-def _names(values: np.ndarray, classes: list[str]) -> np.ndarray:
-    """Values of a column -> names of classes; "" missing."""
-    if values.dtype == object:
-        return values
-    numbers = [f"{value:.15g}" if np.isfinite(value) else "" for value in values]
-    if not any(str(name).lstrip("+-").replace(".", "", 1).isdigit() for name in classes):
-        by_index = {str(position): str(name) for position, name in enumerate(classes)}
-        numbers = [by_index.get(number, number) for number in numbers]
-    return np.array(numbers, dtype=object)

@@ -4,23 +4,20 @@ ResNet: He et al. 2016, arXiv 1512.03385. EfficientNet: Tan and Le 2019, arXiv 1
 that of SimCLR (Chen et al. 2020, arXiv 2002.05709, appendix B.9): a 3x3 convolution of stride 1 and no max-pooling.
 """
 
-import difflib
 import logging
-from typing import Any, Literal, get_args
+from typing import Literal, get_args
 
-import timm
 import torch
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
 from selfsup.encoders.base import Encoder
+from selfsup.encoders.zoo import Network, create
 from selfsup.types import ConfigError
 
 Stem = Literal["standard", "small", "tiny", "auto"]
 TINY_UP_TO_PX = 32  # CIFAR's size, for which SimCLR's stem was made
 SMALL_BELOW_PX = 128  # below it, a total stride of 32 leaves less than a 4x4 map
-
-Network = Any  # timm is untyped, and its networks share no class
 
 log = logging.getLogger(__name__)
 
@@ -45,7 +42,8 @@ class ConvNet(Encoder):
         Raises:
             ConfigError: no such network, weights or stem, or not a convolutional network for images of this size.
         """
-        net = _create(model, channels, pretrained, drop_path)
+        # timm leaves out what is None, so networks that know no drop_path can be had without it.
+        net = create(model, "", pretrained, in_chans=channels, drop_path_rate=drop_path or None)
         super().__init__(channels, mean=net.pretrained_cfg["mean"], std=net.pretrained_cfg["std"])
         self.net = net
         self.dim: int = net.num_features
@@ -91,26 +89,6 @@ class ConvNet(Encoder):
             )
         sides = [each.shape[-1] for each in maps] + [0]
         return [level for level in range(len(maps)) if sides[level] > sides[level + 1]]
-
-
-def _create(model: str, channels: int, pretrained: bool, drop_path: float) -> Network:
-    """The timm network without classifier, or a ConfigError for what the configuration got wrong."""
-    if not timm.is_model(model):
-        near = difflib.get_close_matches(model, timm.list_models(), n=5, cutoff=0.5)
-        raise ConfigError(f"encoder.model: timm has no {model!r}. Nearest names: {', '.join(near) or 'none'}.")
-    # timm leaves out what is None, so networks that know no drop_path can be had without it.
-    options = {"in_chans": channels, "num_classes": 0, "drop_path_rate": drop_path or None}
-    try:
-        return timm.create_model(model, pretrained=pretrained, **options)
-    except TypeError as error:
-        if "drop_path_rate" not in str(error):
-            raise
-        raise ConfigError(f"encoder.drop_path: {model!r} cannot drop paths. Write drop_path: 0.") from error
-    except (OSError, RuntimeError) as error:
-        raise ConfigError(
-            f"encoder.model: timm could not provide {model!r} with pretrained={pretrained}: {error}. Check the name's "
-            "tag and the network connection, or write encoder.pretrained=false."
-        ) from error
 
 
 def _resolve_stem(stem: str, net: nn.Module, image_size_px: int) -> str:

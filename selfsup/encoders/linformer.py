@@ -15,15 +15,14 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from selfsup.encoders.base import TokenEncoder
+from selfsup.encoders.transformer import Grid, PatchTransformer, require_tiling
 from selfsup.types import ConfigError
 
 Sharing = Literal["none", "headwise", "key-value", "layerwise"]
-Grid = tuple[int, int]
 FFN_RATIO = 4  # Vaswani et al. 2017, section 3.3
 
 
-class Linformer(TokenEncoder):
+class Linformer(PatchTransformer):
     """A pre-norm transformer over patches with Linformer attention; the embedding is the class token."""
 
     def __init__(  # noqa: PLR0913  (each is a hyper-parameter of the paper, and a key of the YAML)
@@ -62,7 +61,8 @@ class Linformer(TokenEncoder):
         """
         _check(image_size_px, patch_px, dim, heads, k, sharing)
         super().__init__(channels, mean=tuple(mean), std=tuple(std))
-        self.dim, self.patch_px, self.built_grid = dim, patch_px, (image_size_px // patch_px,) * 2
+        self.dim, self.patch_px, self.depth = dim, patch_px, depth
+        self.built_grid = (image_size_px // patch_px,) * 2
         n = 1 + math.prod(self.built_grid)
         self.patch = nn.Conv2d(channels, dim, patch_px, stride=patch_px)  # a linear map of each patch
         self.class_token = nn.Parameter(torch.zeros(1, 1, dim))
@@ -78,44 +78,20 @@ class Linformer(TokenEncoder):
         nn.init.trunc_normal_(self.class_token, std=0.02)
         nn.init.trunc_normal_(self.positions, std=0.02)
 
-    def embed(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, T, D) patch tokens with positions, interpolated where the grid is another.
+    def patches(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) -> (B, T, D)."""
+        patches: Tensor = self.patch(image)
+        return patches.flatten(2).transpose(1, 2)
 
-        Raises:
-            ValueError: H or W is not a multiple of the patch.
-        """
-        grid = self.grid(image)
-        if image.shape[-2:] != (grid[0] * self.patch_px, grid[1] * self.patch_px):
-            raise ValueError(f"images of {tuple(image.shape[-2:])} px are not whole patches of {self.patch_px} px")
-        patches = self.patch(self.normalize(image)).flatten(2).transpose(1, 2)
-        return torch.add(patches, _resize(self.positions[:, 1:], self.built_grid, grid))
+    def positions_on(self, grid: Grid) -> Tensor:
+        """(1, T, D)."""
+        return _resize(self.positions[:, 1:], self.built_grid, grid)
 
-    def encode(self, tokens: Tensor, keep: Tensor | None = None, grid: Grid | None = None) -> Tensor:
-        """(B, T', D) -> (B, 1 + T', D) after all blocks and the norm, class token first."""
-        return self._run(tokens, keep, grid or self.built_grid, {len(self.blocks)})[0]
-
-    def feature_map(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, D, h, w), the patch tokens after the final norm."""
-        grid = self.grid(image)
-        return _to_map(self.encode(self.embed(image), grid=grid), grid)
-
-    def pyramid(self, image: Tensor) -> list[Tensor]:
-        """(B, C, H, W) -> maps of stride >= 2 px up to the patch's, from evenly spaced blocks; last the feature map."""
-        levels, depth, grid = int(math.log2(self.patch_px)), len(self.blocks), self.grid(image)
-        ends = [math.ceil(depth * (level + 1) / levels) for level in range(levels)] or [depth]
-        states = dict(zip(sorted(set(ends)), self._run(self.embed(image), None, grid, set(ends)), strict=True))
-        maps = [_to_map(states[end], grid) for end in ends]
-        return [_enlarge(each, 2 ** (len(maps) - 1 - level)) for level, each in enumerate(maps)]
-
-    def forward(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) -> (B, D), the class token."""
-        return self.encode(self.embed(image), grid=self.grid(image))[:, 0]
-
-    def _run(self, tokens: Tensor, keep: Tensor | None, grid: Grid, ends: set[int]) -> list[Tensor]:
-        """(B, T', D) -> for each number of blocks in `ends`, ascending, (B, 1 + T', D) after them and the norm."""
+    def states(self, tokens: Tensor, keep: Tensor | None, grid: Grid | None, ends: set[int]) -> list[Tensor]:
+        """(B, T', D) -> (B, 1 + T', D) after each number of blocks in `ends`."""
         first = (self.class_token + self.positions[:, :1]).expand(len(tokens), -1, -1)
         x = torch.cat([first.to(tokens.dtype), tokens], dim=1)
-        made = [projection(grid, keep) for projection in self.projections]
+        made = [projection(grid or self.built_grid, keep) for projection in self.projections]
         states = []
         for index, block in enumerate(self.blocks):
             pair = made[index * self.per_block :][: max(1, self.per_block)]
@@ -198,11 +174,7 @@ class Block(nn.Module):
 
 
 def _check(image_size_px: int, patch_px: int, dim: int, heads: int, k: int, sharing: str) -> None:
-    if image_size_px % patch_px:
-        raise ConfigError(
-            f"encoder.patch_px: {patch_px} px patches do not tile images of {image_size_px} px. "
-            "Choose a divisor, or another data.size_px."
-        )
+    require_tiling(image_size_px, patch_px)
     if dim % heads:
         raise ConfigError(f"encoder.heads: {heads} heads do not divide encoder.dim = {dim}. Choose a divisor.")
     n = 1 + (image_size_px // patch_px) ** 2
@@ -227,13 +199,3 @@ def _resize(rows: Tensor, old: Grid, new: Grid) -> Tensor:
     maps = rows.float().transpose(1, 2).reshape(len(rows), -1, *old)
     maps = F.interpolate(maps, size=new, mode="bilinear", antialias=True)
     return maps.flatten(2).transpose(1, 2).to(rows.dtype)
-
-
-def _to_map(tokens: Tensor, grid: Grid) -> Tensor:
-    """(B, 1 + T, D) -> (B, D, h, w)."""
-    return tokens[:, 1:].transpose(1, 2).reshape(len(tokens), tokens.shape[-1], *grid)
-
-
-def _enlarge(features: Tensor, factor: int) -> Tensor:
-    """(B, D, h, w) -> (B, D, h * factor, w * factor)."""
-    return features if factor == 1 else F.interpolate(features, scale_factor=factor, mode="bilinear")

@@ -1,7 +1,7 @@
 """DINO: a student that sees any crop predicts what its own slow average, the teacher, says of another, larger crop.
 
 Caron et al. 2021, arXiv:2104.14294: algorithm 1, equation 3 (loss over pairs of crops), equation 4 (centre), section
-"Implementation details" and appendix C (head). Written after the paper's text; the loss and the centre are lightly's.
+"Implementation details". Written after the paper's text; the loss and the centre are lightly's.
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfsup.objectives.base import Objective
+from selfsup.objectives.prototypes import PrototypeHead
 from selfsup.types import Batch, ConfigError, Loss
 
 if TYPE_CHECKING:
@@ -148,55 +149,6 @@ class DINO(Objective):
                 module.training = self.training and isinstance(module, _NORMS)
 
 
-class PrototypeHead(nn.Module):
-    """Embedding -> K logits: three layers, a point on the sphere, its cosine with K prototypes (appendix C).
-
-    Not lightly's head, whose weight normalisation is deprecated in torch and cannot be copied after a forward pass.
-
-    Args:
-        input_dim: D of the embedding.
-        hidden_dim: width of the two hidden layers.
-        bottleneck_dim: width of the sphere's space.
-        output_dim: K.
-        batch_norm: BatchNorm after the hidden layers.
-        norm_last_layer: prototypes have length 1; otherwise their lengths are learned from 1 on.
-    """
-
-    def __init__(
-        self,
-        input_dim: int,
-        hidden_dim: int,
-        bottleneck_dim: int,
-        output_dim: int,
-        batch_norm: bool,
-        norm_last_layer: bool,
-    ) -> None:
-        super().__init__()
-        layers: list[nn.Module] = []
-        for width, following in ((input_dim, hidden_dim), (hidden_dim, hidden_dim)):
-            layers += [nn.Linear(width, following, bias=not batch_norm)]
-            layers += [nn.BatchNorm1d(following), nn.GELU()] if batch_norm else [nn.GELU()]
-        self.layers = nn.Sequential(*layers, nn.Linear(hidden_dim, bottleneck_dim))
-        self.layers.apply(_initialise)
-        self.direction = nn.Parameter(torch.empty(output_dim, bottleneck_dim))
-        nn.init.normal_(self.direction, std=bottleneck_dim**-0.5)
-        self.length = nn.Parameter(torch.ones(output_dim), requires_grad=not norm_last_layer)
-
-    def forward(self, embedding: Tensor, frozen: bool = False) -> Tensor:
-        """(B, D) -> (B, K), in at least float32; `frozen` gives the prototypes a gradient of zero."""
-        point = self.layers(embedding)
-        # bfloat16 would round a cosine to steps of 0.004, which a temperature of 0.02 makes 0.2 in the exponent.
-        with torch.autocast(point.device.type, enabled=False):
-            prototypes = self.length[:, None] * F.normalize(_widen(self.direction), dim=1)
-            if frozen:  # zero and not none: a distributed reducer waits for the gradient of every parameter
-                prototypes = prototypes.detach() + 0.0 * prototypes
-            return F.linear(F.normalize(_widen(point), dim=1), prototypes)
-
-    def prototypes(self) -> list[nn.Parameter]:
-        """The parameters of the last layer."""
-        return [self.direction, self.length]
-
-
 def _encode(encoder: Encoder, images: list[Tensor]) -> Tensor:
     """V images (B, C, H, W) -> (V * B, D) in their order; neighbours of equal size share one pass."""
     groups = (list(group) for _, group in groupby(images, key=lambda image: image.shape))
@@ -218,18 +170,6 @@ def _health(probabilities: Tensor) -> dict[str, Tensor]:
 
 def _cosine(start: float, end: float, progress: float) -> float:
     return end + (start - end) * (1.0 + math.cos(math.pi * progress)) / 2.0
-
-
-def _widen(tensor: Tensor) -> Tensor:
-    """Half precision -> float32; wider stays as it is."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))
-
-
-def _initialise(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.trunc_normal_(module.weight, std=0.02)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)
 
 
 def _refuse_outside(low: float, high: float, **numbers: float) -> None:

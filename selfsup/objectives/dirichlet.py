@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, ClassVar
 import torch
 from torch import Tensor, nn
 
-from selfsup import votes as vote_trees
+from selfsup import trees
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.base import Objective
 from selfsup.types import Batch, ConfigError, Loss
@@ -73,7 +73,7 @@ class Dirichlet(Objective):
             raise ConfigError(f"objective.symmetries is {symmetries}; write 1 (image as it is) or 8 (flips and turns)")
         if alpha_max <= 0:
             raise ConfigError(f"objective.alpha_max is {alpha_max}; write a positive number (Zoobot: 100)")
-        schema = vote_trees.tree(tree)
+        schema = trees.tree(tree)
         self.tree, self.alpha_max, self.symmetries = tree, alpha_max, symmetries
         self.questions = list(schema.slices.values())
         self.dropout = nn.Dropout(dropout)

@@ -12,13 +12,12 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
-from timm.layers import build_sincos2d_pos_embed
-from timm.models.vision_transformer import Block
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
 from selfsup.encoders.base import Encoder, TokenEncoder
 from selfsup.objectives.base import Objective
+from selfsup.objectives.decoders import MapDecoder, TokenDecoder
+from selfsup.objectives.patches import cover, hidden_pixels, patchify, unpatchify
 from selfsup.types import Batch, ConfigError, Loss
 
 if TYPE_CHECKING:
@@ -26,64 +25,6 @@ if TYPE_CHECKING:
 
 VARIANCE_FLOOR = 1e-6
 """Added to a patch's variance before it divides (He et al.'s code)."""
-
-
-class TokenDecoder(nn.Module):
-    """Visible tokens -> all patches: mask tokens where nothing was seen, fixed 2-D sin-cos positions, a few blocks."""
-
-    def __init__(self, encoder: TokenEncoder, dim: int, depth: int, heads: int, pixels: int) -> None:
-        super().__init__()
-        if dim % heads or dim % 4:
-            raise ConfigError(f"objective.decoder_dim {dim} must be a multiple of 4 and of decoder_heads {heads}")
-        self.narrow = nn.Linear(encoder.dim, dim)
-        self.mask_token = nn.Parameter(torch.empty(1, 1, dim))
-        self.blocks = nn.ModuleList(Block(dim, heads, qkv_bias=True) for _ in range(depth))
-        self.norm = nn.LayerNorm(dim)
-        self.to_pixels = nn.Linear(dim, pixels)
-        self.apply(_xavier)
-        nn.init.normal_(self.mask_token, std=0.02)
-
-    def forward(self, encoder: TokenEncoder, image: Tensor, hidden: Tensor) -> Tensor:
-        """Image (B, C, H, W), hidden (B, T) -> pixels of each patch (B, T, P * P * C)."""
-        grid = encoder.grid(image)
-        keep = _places(~hidden)
-        visible = _take(encoder.embed(image), keep)
-        encoded = self.narrow(encoder.encode(visible, keep, grid))
-        prefix, seen = encoded[:, : encoder.n_prefix], encoded[:, encoder.n_prefix :]
-        tokens = seen.new_zeros(*hidden.shape, seen.shape[-1])
-        tokens = tokens.scatter(1, keep[..., None].expand_as(seen), seen)
-        tokens = torch.where(hidden[..., None], self.mask_token, tokens)
-        tokens = tokens + build_sincos2d_pos_embed(list(grid), tokens.shape[-1], device=tokens.device).to(tokens.dtype)
-        tokens = torch.cat([prefix, tokens], dim=1)
-        for block in self.blocks:
-            tokens = block(tokens)
-        pixels: Tensor = self.to_pixels(self.norm(tokens[:, encoder.n_prefix :]))
-        return pixels
-
-
-class MapDecoder(nn.Module):
-    """Feature map -> all patches: convolutions at the map's own scale, then doublings until the image is reached."""
-
-    def __init__(self, encoder: Encoder, dim: int, depth: int, patch_px: int) -> None:
-        super().__init__()
-        self.patch_px = patch_px
-        doublings = math.ceil(math.log2(_stride(encoder)))
-        if dim < 2**doublings:
-            raise ConfigError(f"objective.decoder_dim {dim} is halved {doublings} times; write at least {2**doublings}")
-        layers: list[nn.Module] = [nn.Conv2d(encoder.dim, dim, 1)]
-        layers += [_conv(dim, dim) for _ in range(depth)]
-        for _ in range(doublings):
-            layers += [_conv(dim, 4 * (dim // 2)), nn.PixelShuffle(2)]
-            dim //= 2
-        self.layers = nn.Sequential(*layers, nn.Conv2d(dim, _channels(encoder), 3, padding=1))
-
-    def forward(self, encoder: Encoder, image: Tensor, hidden: Tensor) -> Tensor:
-        """Image (B, C, H, W), hidden (B, T) -> pixels of each patch (B, T, P * P * C)."""
-        # The paint is what the encoder's normalisation turns into 0: it tells nothing of what is under it.
-        pixels = self.layers(encoder.feature_map(cover(image, hidden, self.patch_px, encoder.mean)))
-        if pixels.shape[-2:] != image.shape[-2:]:
-            pixels = F.interpolate(pixels, size=image.shape[-2:], mode="bilinear", align_corners=False)
-        return patchify(pixels, self.patch_px)
 
 
 class MAE(Objective):
@@ -134,8 +75,7 @@ class MAE(Objective):
         self.decoder: TokenDecoder | MapDecoder
         if isinstance(encoder, TokenEncoder):
             self.patch_px = encoder.patch_px
-            pixels = self.patch_px**2 * _channels(encoder)
-            self.decoder = TokenDecoder(encoder, decoder_dim, decoder_depth, decoder_heads, pixels)
+            self.decoder = TokenDecoder(encoder, decoder_dim, decoder_depth, decoder_heads)
         else:
             self.patch_px = patch_px
             self.decoder = MapDecoder(encoder, decoder_dim, decoder_depth, patch_px)
@@ -215,40 +155,6 @@ class MAE(Objective):
         return (patches - mean) / std, mean, std
 
 
-def patchify(image: Tensor, patch_px: int) -> Tensor:
-    """(B, C, H, W) -> (B, T, P * P * C), patches in row-major order; H and W are multiples of P."""
-    b, c, height, width = image.shape
-    cells = image.reshape(b, c, height // patch_px, patch_px, width // patch_px, patch_px)
-    return cells.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
-
-
-def unpatchify(patches: Tensor, grid: tuple[int, int], patch_px: int) -> Tensor:
-    """(B, T, P * P * C) -> (B, C, H, W), the inverse of `patchify`."""
-    cells = patches.reshape(len(patches), *grid, patch_px, patch_px, -1)
-    return cells.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
-
-
-def hidden_pixels(hidden: Tensor, grid: tuple[int, int], patch_px: int) -> Tensor:
-    """(B, T) bool -> (B, H, W) bool."""
-    return hidden.reshape(-1, *grid).repeat_interleave(patch_px, 1).repeat_interleave(patch_px, 2)
-
-
-def cover(image: Tensor, hidden: Tensor, patch_px: int, paint: Tensor) -> Tensor:
-    """(B, C, H, W), (B, T) -> image whose hidden patches are painted; paint (1, C, 1, 1) broadcasts."""
-    grid = (image.shape[-2] // patch_px, image.shape[-1] // patch_px)
-    return torch.where(hidden_pixels(hidden, grid, patch_px)[:, None], paint.to(image.dtype), image)
-
-
-def _places(visible: Tensor) -> Tensor:
-    """(B, T) bool, equally many true per row -> (B, T') their places in ascending order."""
-    return visible.nonzero()[:, 1].view(len(visible), -1)
-
-
-def _take(tokens: Tensor, places: Tensor) -> Tensor:
-    """(B, T, D), (B, T') -> (B, T', D)."""
-    return tokens.gather(1, places[..., None].expand(-1, -1, tokens.shape[-1]))
-
-
 def _uniform(image: Tensor) -> Tensor:
     """(B, C, H, W) -> (B, 1, 1, 1) draws from [0, 1), one per image."""
     return torch.rand(len(image), 1, 1, 1, dtype=image.dtype, device=image.device)
@@ -259,29 +165,3 @@ def _range(key: str, limits: Sequence[float], floor: float) -> tuple[float, floa
     if len(values) != 2 or not floor <= values[0] <= values[1]:
         raise ConfigError(f"objective.{key} is {values}; write [least, most] with {floor:g} <= least <= most")
     return values[0], values[1]
-
-
-def _channels(encoder: Encoder) -> int:
-    return encoder.mean.shape[1]
-
-
-def _stride(encoder: Encoder) -> int:
-    """Pixels of the image per cell of the feature map, found by looking at one black image."""
-    probe_px = 128
-    was_training = encoder.training
-    encoder.eval()
-    with torch.no_grad():
-        cells = encoder.feature_map(encoder.mean.new_zeros(1, _channels(encoder), probe_px, probe_px)).shape[-1]
-    encoder.train(was_training)
-    return max(probe_px // cells, 1)
-
-
-def _conv(width_in: int, width_out: int) -> nn.Sequential:
-    return nn.Sequential(nn.Conv2d(width_in, width_out, 3, padding=1), nn.GroupNorm(1, width_out), nn.GELU())
-
-
-def _xavier(module: nn.Module) -> None:
-    if isinstance(module, nn.Linear):
-        nn.init.xavier_uniform_(module.weight)
-        if module.bias is not None:
-            nn.init.zeros_(module.bias)

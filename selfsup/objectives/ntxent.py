@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from selfsup.objectives.base import Objective
+from selfsup.objectives.precision import widen
 from selfsup.types import Batch, ConfigError, Loss
 
 if TYPE_CHECKING:
@@ -60,7 +61,7 @@ class NTXent(Objective):
         first, second = self._project(views["global"])
         # exp(1 / temperature) leaves the range of float16, and bfloat16 rounds a cosine of 1 to steps of 0.004.
         with torch.autocast(first.device.type, enabled=False):
-            first, second = _widen(first), _widen(second)
+            first, second = widen(first), widen(second)
             return Loss(self.criterion(first, second), _health(first.detach(), second.detach()))
 
     def _project(self, images: list[Tensor]) -> tuple[Tensor, Tensor]:
@@ -89,8 +90,3 @@ def _health(first: Tensor, second: Tensor) -> dict[str, Tensor]:
         "uniformity": torch.logsumexp(4 * others - 4, dim=0) - torch.log(torch.full_like(cosine[0, 0], others.numel())),
         "top1": (nearest == partner.int().argmax(dim=1)).to(cosine.dtype).mean(),
     }
-
-
-def _widen(tensor: Tensor) -> Tensor:
-    """Half precision -> float32; wider stays as it is."""
-    return tensor.to(torch.promote_types(tensor.dtype, torch.float32))

@@ -4,7 +4,6 @@ import json
 import math
 import os
 import platform
-import tempfile
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
@@ -14,6 +13,8 @@ from typing import Any
 from urllib.parse import quote
 
 from omegaconf import OmegaConf
+
+from selfsup.durable import replacing
 
 PACKAGES = (
     "selfsup", "torch", "torchvision", "lightning", "timm", "kornia", "lightly", "hydra-core", "numpy", "scikit-learn",
@@ -67,8 +68,13 @@ def write_report(  # noqa: PLR0913  (each argument is one part of the page)
         f"<details><summary>Configuration</summary>\n\n```yaml\n{_yaml(config)}```\n\n</details>",
     ]
     folder.mkdir(parents=True, exist_ok=True)
-    _write(folder / "report.json", json.dumps(_finite(record), indent=2, allow_nan=False) + "\n")
-    _write(folder / "report.md", "\n\n".join(part for part in page if part) + "\n")
+    texts = {
+        "report.json": json.dumps(_finite(record), indent=2, allow_nan=False),
+        "report.md": "\n\n".join(part for part in page if part),
+    }
+    for name, text in texts.items():
+        with replacing(folder / name) as file:
+            file.write(f"{text}\n".encode())
 
 
 def _paragraph(facts: Mapping[str, str | float], unreadable: int) -> str:
@@ -139,17 +145,3 @@ def _versions() -> Iterable[tuple[str, str]]:
             yield package, version(package)
         except PackageNotFoundError:
             continue
-
-
-def _write(path: Path, text: str) -> None:
-    """Put the text there whole: another name first, forced to the disk, then renamed."""
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-            file.flush()
-            os.fsync(file.fileno())
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    finally:
-        Path(name).unlink(missing_ok=True)

@@ -68,6 +68,6 @@ def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder
     """Galaxies (rows of `images`) in the plane of the embedding's first two principal components."""
     if len(embedding) < 2:
         return []
-    out = folder / "map.png"
+    out = folder / "map.jpg"
     galaxy_map(embedding, images[rows], out, n_side)
     return [(out, "Galaxies of the test part on the first two principal components of their embedding.")]

@@ -1,8 +1,6 @@
 """Train an encoder on a data set, probe it beside what no learning gives, and write the report."""
 
 import logging
-import shlex
-import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import lightning as L
-import numpy as np
 import torch
 from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import Logger
@@ -20,17 +17,16 @@ from omegaconf import DictConfig, OmegaConf
 from selfsup.config import CONTRACTS, build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.data.source import Source
-from selfsup.embed import as_float
 from selfsup.encoders.base import Encoder
 from selfsup.evaluate import Evaluation, evaluate, evaluate_pixels, score_head
 from selfsup.objectives.base import Objective
 from selfsup.probes.base import Probe
-from selfsup.report.figures import contact_sheet, loss_curves
 from selfsup.report.run_report import write_report
-from selfsup.report.score_figures import comparison_figure, draw_map, draw_scores
+from selfsup.tasks._report import command, draw_evaluations, draw_training, publish, show, title
 from selfsup.training.learner import Learner
-from selfsup.training.loggers import MetricsCSV, show_confusion, show_figure, show_table
+from selfsup.training.loggers import MetricsCSV
 from selfsup.training.loop import fit
+from selfsup.training.secrets import redact
 from selfsup.training.settings import TrainerSettings
 
 USES = tuple(CONTRACTS)
@@ -92,9 +88,9 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     if "label" in objective.targets and data.label is not None:
         objective.observe_labels(torch.from_numpy(data.label[data.rows(*settings.splits)]))
     chosen: Logger = build(cfg.logger, "logger", str(folder), trust=trust)
-    loggers = [chosen] if isinstance(chosen, MetricsCSV) else [MetricsCSV(str(folder)), chosen]
+    loggers: list[Logger] = [chosen] if isinstance(chosen, MetricsCSV) else [MetricsCSV(str(folder)), chosen]
     for logger in loggers:
-        logger.log_hyperparams(_plain(cfg))
+        logger.log_hyperparams(redact(_plain(cfg)))
     return Parts(objective, learner, data, probes, loggers)
 
 
@@ -109,10 +105,17 @@ def baselines(cfg: DictConfig, data: GalaxyData, probes: Mapping[str, Probe]) ->
 
 
 def report(
-    cfg: DictConfig, folder: Path, parts: Parts, found: Mapping[str, Evaluation], head: Mapping[str, float], seconds: float
+    cfg: DictConfig,
+    folder: Path,
+    parts: Parts,
+    found: Mapping[str, Evaluation],
+    head: Mapping[str, float],
+    seconds: float,
 ) -> None:
     """Write report.json, report.md and the figures into the folder, and show them to the logger."""
-    figures = draw_training(folder, parts)
+    for logger in parts.loggers:
+        logger.save()
+    figures = draw_training(folder, parts.learner.views, parts.data)
     figures += draw_evaluations(folder / "figures", found, parts.data)
     comparison = {name: dict(evaluation.metrics) for name, evaluation in found.items()}
     comparison["trained"] |= head
@@ -128,9 +131,9 @@ def report(
     }
     write_report(
         folder,
-        title=title(cfg),
-        command=shlex.join(["selfsup", *sys.argv[1:]]),
-        config=_plain(cfg),
+        title=title(folder, cfg.seed),
+        command=command(folder),
+        config=redact(_plain(cfg)),
         metrics=comparison["trained"],
         comparison=comparison,
         figures=figures,
@@ -139,76 +142,6 @@ def report(
     )
     publish(parts.loggers, found["trained"], comparison, figures)
     log.info("report: %s", folder / "report.md")
-
-
-def draw_training(folder: Path, parts: Parts) -> list[tuple[Path, str]]:
-    """Loss curves, and a sheet of what the objective saw."""
-    for logger in parts.loggers:
-        logger.save()
-    curves, sheet = folder / "figures" / "curves.png", folder / "figures" / "views.png"
-    loss_curves(folder / "metrics.csv", curves)
-    draw_views(parts.learner, parts.data, sheet, galaxies=6)
-    return [(curves, "The training: loss, learning rate, health."), (sheet, "What the objective saw of six galaxies.")]
-
-
-def draw_evaluations(folder: Path, found: Mapping[str, Evaluation], data: GalaxyData) -> list[tuple[Path, str]]:
-    """Every probe's figure, the comparison of the encoders, and the map."""
-    figures = comparison_figure({name: e.metrics for name, e in found.items()}, folder)
-    trained = found["trained"]
-    for name, scores in trained.scores.items():
-        curves = {who: e.scores[name].curve for who, e in found.items()}
-        figures += draw_scores(name, scores.confusion, scores.classes, curves, folder)
-    rows = data.packed.index_of(trained.test.ids)
-    return figures + draw_map(trained.test.embedding(), data.packed.images, rows, folder)
-
-
-def draw_views(learner: Learner, data: GalaxyData, out: Path, galaxies: int) -> None:
-    """Contact sheet: a galaxy a row, the packed image first, then its views."""
-    rows = data.rows()[:galaxies]
-    torch.manual_seed(0)
-    image = next(iter(data.catalogue_loader(rows, batch_size=galaxies)))["image"]
-    with torch.no_grad():
-        views = learner.views.cpu()(image)
-    columns = {"packed": as_float(image)} | {f"{k} {i + 1}": v for k, copies in views.items() for i, v in enumerate(copies)}
-    pictures = [_picture(value) for value in columns.values()]
-    sheet = [[column[row] for column in pictures] for row in range(len(rows))]
-    contact_sheet(sheet, ["" for _ in rows], list(columns), out)
-
-
-def publish(
-    loggers: list[Logger],
-    trained: Evaluation,
-    comparison: Mapping[str, Mapping[str, float]],
-    figures: list[tuple[Path, str]],
-) -> None:
-    """Final scores to every logger; figures, tables and confusion matrices to W&B."""
-    for logger in loggers:
-        logger.log_metrics(dict(comparison["trained"]))
-    for path, _ in figures:
-        show_figure(loggers, path.stem, path)
-    names = sorted(comparison["trained"])
-    rows = [[name, *(values.get(name) for values in comparison.values())] for name in names]
-    show_table(loggers, "probes", ["metric", *comparison], rows)
-    for name, scores in trained.scores.items():
-        if scores.confusion is not None:
-            show_confusion(loggers, name, scores.confusion, scores.classes)
-
-
-def show(scores: Mapping[str, float]) -> None:
-    """The scores, a line each, to the log."""
-    width = max((len(name) for name in scores), default=0)
-    log.info("scores on the test part:\n%s", "\n".join(f"  {n:{width}}  {v:.4f}" for n, v in sorted(scores.items())))
-
-
-def title(cfg: DictConfig) -> str:
-    """Objective, encoder and data, as they were chosen."""
-    choices = HydraConfig.get().runtime.choices
-    chosen = [str(choices.get(group, "")) for group in ("objective", "encoder", "data")]
-    return " · ".join([*chosen, f"seed {cfg.seed}"])
-
-
-def _picture(image: torch.Tensor) -> np.ndarray:
-    return (image.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
 
 
 def _plain(cfg: DictConfig) -> dict[str, Any]:

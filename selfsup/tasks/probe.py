@@ -10,8 +10,9 @@ from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import load_objective
 from selfsup.evaluate import evaluate, evaluate_pixels, score_head
 from selfsup.report.run_report import write_report
-from selfsup.tasks.pretrain import TEST, TRAIN, draw_evaluations, show
+from selfsup.tasks._report import command, draw_evaluations, show
 from selfsup.tasks._sizes import at_trained_size
+from selfsup.tasks.pretrain import TEST, TRAIN
 
 # The encoder is the checkpoint's; the data node is checked when its size is known.
 USES = ("probe",)
@@ -34,7 +35,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     write_report(
         folder,
         title=f"{checkpoint} on {HydraConfig.get().runtime.choices['data']}",
-        command=f"selfsup task=probe task.checkpoint={checkpoint}",
+        command=command(folder),
         config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
         metrics=scores,
         comparison={name: evaluation.metrics for name, evaluation in found.items()},

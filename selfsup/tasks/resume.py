@@ -1,5 +1,8 @@
 """Go on where a run was interrupted: same configuration, same folder, same result as without the interruption."""
 
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
@@ -25,4 +28,19 @@ def run(cfg: DictConfig) -> dict[str, float]:
     if not isinstance(started_with, DictConfig):
         raise ConfigError(f"{file}: not a configuration")
     validate(started_with, tuple(CONTRACTS))
-    return pretrain(started_with, folder)
+    with _logging_into(folder / "resume.log"):
+        return pretrain(started_with, folder)
+
+
+@contextmanager
+def _logging_into(file: Path) -> Iterator[None]:
+    """Log into the run's folder too, as into the file of this command."""
+    root = logging.getLogger()
+    handler = logging.FileHandler(file, encoding="utf-8")
+    handler.setFormatter(next((other.formatter for other in root.handlers if other.formatter), None))
+    root.addHandler(handler)
+    try:
+        yield
+    finally:
+        root.removeHandler(handler)
+        handler.close()

@@ -4,7 +4,6 @@ Lightning's own writer stages in the temporary folder; where that is another fil
 torn file under the final name and the previous checkpoint is gone.
 """
 
-import os
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import torch
 from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from selfsup.checkpoint import read_checkpoint
+from selfsup.durable import replacing
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
@@ -22,20 +22,8 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         del storage_options
         final = Path(path)
         final.parent.mkdir(parents=True, exist_ok=True)
-        partial = final.with_name(f".{final.name}.{os.getpid()}.partial")
-        try:
-            with partial.open("wb") as file:
-                torch.save(checkpoint, file)
-                file.flush()
-                os.fsync(file.fileno())
-            partial.replace(final)
-        finally:
-            partial.unlink(missing_ok=True)
-        folder = os.open(final.parent, os.O_RDONLY)
-        try:
-            os.fsync(folder)
-        finally:
-            os.close(folder)
+        with replacing(final) as file:
+            torch.save(checkpoint, file)
 
     def load_checkpoint(self, path: str | Path, map_location: Any = None, weights_only: bool | None = None) -> Any:
         """Tensors and plain values only, whatever the caller asks for."""

@@ -6,6 +6,7 @@ L2-normalised embeddings are spread evenly, 0 when all are the same.
 """
 
 import logging
+import math
 from collections.abc import Sequence
 from typing import Literal
 
@@ -20,6 +21,8 @@ COLLAPSED_RANK = 1.5
 """An embedding that varies along one direction only has rank 1."""
 COLLAPSED_DEVIATION = 1e-3
 """Healthy encoders, untrained ones included, are orders of magnitude above."""
+FEWEST = 8
+"""Embeddings; the rank of fewer is small whatever the encoder."""
 
 
 class NonFiniteLossError(RuntimeError):
@@ -39,7 +42,8 @@ def effective_rank(embedding: Tensor) -> Tensor:
 
 def feature_deviation(embedding: Tensor) -> Tensor:
     """(N, D) -> (), standard deviation of the L2-normalised embedding times sqrt(D)."""
-    return F.normalize(embedding.float(), dim=1).std(0).mean() * embedding.shape[1] ** 0.5
+    deviation: Tensor = F.normalize(embedding.float(), dim=1).std(0).mean()
+    return deviation * math.sqrt(embedding.shape[1])
 
 
 def check_finite(loss: Tensor, step: int, ids: Sequence[str]) -> None:
@@ -82,7 +86,8 @@ class CollapseWatch(L.Callback):
             return
         rank, deviation = effective_rank(self._embedding), feature_deviation(self._embedding)
         pl_module.log_dict({"health/effective_rank": rank, "health/feature_deviation": deviation})
-        if trainer.global_step and (rank < COLLAPSED_RANK or deviation < COLLAPSED_DEVIATION):
+        flat = len(self._embedding) >= FEWEST and bool(rank < COLLAPSED_RANK)
+        if trainer.global_step and (flat or deviation < COLLAPSED_DEVIATION):
             self._speak(trainer.global_step, float(rank), float(deviation))
 
     def _speak(self, step: int, rank: float, deviation: float) -> None:

@@ -12,7 +12,7 @@ from selfsup.objectives.base import Objective
 from selfsup.training.health import check_finite
 from selfsup.training.optim import parameter_groups, warmup_cosine
 from selfsup.training.settings import TrainerSettings
-from selfsup.types import Batch, ConfigError
+from selfsup.types import Batch, ConfigError, Loss
 from selfsup.views.multiview import MultiView
 
 
@@ -61,7 +61,7 @@ class Learner(L.LightningModule):
         del batch_idx
         with torch.no_grad(), torch.autocast(self.device.type, enabled=False):
             views = self.views(batch["image"])
-        loss = self.objective(views, batch, self.progress)
+        loss: Loss = self.objective(views, batch, self.progress)
         check_finite(loss.total.detach(), self.global_step, batch["id"])
         size = len(batch["id"])
         self.log("train/loss", loss.total.detach(), prog_bar=True, batch_size=size)

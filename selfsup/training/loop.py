@@ -2,7 +2,8 @@
 
 import logging
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from functools import partial
 from pathlib import Path
 
 import lightning as L
@@ -22,9 +23,22 @@ from selfsup.training.progress_bar import GalaxyProgressBar
 
 
 def fit(
-    learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], loggers: list[Logger], folder: Path
+    learner: Learner,
+    data: GalaxyData,
+    probes: Mapping[str, Probe],
+    loggers: list[Logger],
+    folder: Path,
+    watchers: Sequence[Callback] = (),
 ) -> L.Trainer:
     """Train to the end, from the folder's checkpoint where there is one; the trained weights are left in `learner`.
+
+    Args:
+        learner: what is trained.
+        data: what it is trained on.
+        probes: scored on the validation part on the way.
+        loggers: where metrics go.
+        folder: where checkpoints go.
+        watchers: further callbacks.
 
     Raises:
         NonFiniteLossError: with the galaxies at fault; the last checkpoint is from before.
@@ -34,7 +48,7 @@ def fit(
     precision = best_precision(settings.accelerator) if settings.precision == "auto" else settings.precision
     _quieten()
     if settings.channels_last:
-        learner.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        learner.to(memory_format=torch.channels_last)
     trainer = L.Trainer(
         max_epochs=settings.max_epochs,
         accelerator=settings.accelerator,
@@ -46,7 +60,7 @@ def fit(
         log_every_n_steps=settings.log_every_steps,
         use_distributed_sampler=False,  # the data module deals the galaxies out itself
         plugins=[AtomicCheckpointIO()],
-        callbacks=_callbacks(learner, data, probes, folder),
+        callbacks=[*_callbacks(learner, data, probes, folder), *watchers],
         logger=loggers,
         default_root_dir=folder,
         enable_model_summary=False,
@@ -70,13 +84,9 @@ def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], 
 def _savers(folder: Path, every_steps: int | None) -> list[Callback]:
     """One at every epoch's end, one every few steps; both write the same file, the newest state wins."""
     last = folder / LAST
-    rhythms: list[dict[str, int]] = [{"every_n_epochs": 1}] + ([{"every_n_train_steps": every_steps}] if every_steps else [])
-    return [
-        ModelCheckpoint(
-            dirpath=last.parent, filename=last.stem, enable_version_counter=False, save_on_train_epoch_end=True, **rhythm
-        )  # type: ignore[arg-type]
-        for rhythm in rhythms
-    ]
+    save = partial(ModelCheckpoint, dirpath=last.parent, filename=last.stem, enable_version_counter=False)
+    savers: list[Callback] = [save(every_n_epochs=1, save_on_train_epoch_end=True)]
+    return savers + ([save(every_n_train_steps=every_steps)] if every_steps else [])
 
 
 def _quieten() -> None:
@@ -84,3 +94,6 @@ def _quieten() -> None:
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # packed images need no worker
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")  # a resumed run's own
+    warnings.filterwarnings(
+        "ignore", ".*your dataloader is not resumable.*"
+    )  # the data module's state_dict is its place

@@ -22,7 +22,8 @@ def parameter_groups(module: nn.Module) -> list[dict[str, object]]:
 
 def warmup_cosine(optimizer: Optimizer, steps: int, warmup_share: float, final_share: float) -> LambdaLR:
     """Linear rise over the first share of the steps, then a half cosine down to `final_share` of the peak."""
-    return LambdaLR(optimizer, lambda step: lr_share(step / max(1, steps), warmup_share, final_share, 1 / max(1, steps)))
+    step_share = 1 / max(1, steps)
+    return LambdaLR(optimizer, lambda step: lr_share(step * step_share, warmup_share, final_share, step_share))
 
 
 def lr_share(progress: float, warmup_share: float, final_share: float, step_share: float = 0.0) -> float:
@@ -37,7 +38,7 @@ def best_precision(accelerator: str) -> str:
     """bf16 where the processor computes in it, else single precision."""
     if accelerator in ("auto", "gpu", "cuda") and torch.cuda.is_available():
         return "bf16-mixed" if torch.cuda.is_bf16_supported(including_emulation=False) else "32-true"
-    return "bf16-mixed" if torch.backends.mkldnn.is_available() and _cpu_has_bf16() else "32-true"
+    return "bf16-mixed" if _cpu_has_bf16() else "32-true"
 
 
 def _cpu_has_bf16() -> bool:

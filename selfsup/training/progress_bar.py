@@ -46,7 +46,7 @@ class GalaxyProgressBar(ProgressBar):
         """Write again."""
         self._enabled = True
 
-    def print(self, *args: Any, **kwargs: Any) -> None:  # noqa: ANN401  (Lightning's signature)
+    def print(self, *args: Any, **kwargs: Any) -> None:
         """Write a line without tearing the bar."""
         if self._enabled:
             self._console.print(*args, **kwargs)
@@ -79,7 +79,7 @@ class GalaxyProgressBar(ProgressBar):
         self,
         trainer: L.Trainer,
         pl_module: L.LightningModule,
-        outputs: Any,  # noqa: ANN401
+        outputs: Any,
         batch: Batch,
         batch_idx: int,
     ) -> None:

@@ -7,8 +7,8 @@ solarisation as in Grill et al. 2020 (BYOL, appendix B). Each function touches o
 import math
 
 import torch
+from kornia.filters import gaussian_blur2d
 from torch import Tensor
-from torch.nn import functional as F
 
 from selfsup.views.draw import chosen, uniform
 from selfsup.views.settings import ViewSettings
@@ -28,21 +28,15 @@ def widen_psf(settings: ViewSettings, image: Tensor) -> Tensor:
 def blur(image: Tensor, sigma: Tensor, radius_px: int) -> Tensor:
     """(B, C, H, W), (B,) sigma in pixels -> each image convolved with its own Gaussian, the sky mirrored at the edges.
 
-    Two passes of one dimension each; every image and channel is a group of its own, so that one call serves all sigmas.
-
     Args:
         image: the images.
         sigma: width of each image's Gaussian; below 0.05 pixels nothing happens.
         radius_px: where the Gaussians are cut, the same for all; less where the images are smaller.
     """
-    batch, channels, height, width = image.shape
-    radius = min(radius_px, height - 1, width - 1)
-    offset = torch.arange(-radius, radius + 1, device=image.device)
-    weight = torch.exp(-0.5 * (offset / sigma.clamp(min=0.05)[:, None]) ** 2)
-    weight = (weight / weight.sum(dim=1, keepdim=True)).repeat_interleave(channels, dim=0)
-    padded = F.pad(image, (radius, radius, radius, radius), mode="reflect").flatten(0, 1).unsqueeze(0)
-    blurred = F.conv2d(padded, weight[:, None, None, :], groups=batch * channels)
-    return F.conv2d(blurred, weight[:, None, :, None], groups=batch * channels).view_as(image)
+    radius = min(radius_px, image.shape[-2] - 1, image.shape[-1] - 1)
+    widths = sigma.clamp(min=0.05)[:, None].expand(-1, 2)
+    blurred: Tensor = gaussian_blur2d(image, (2 * radius + 1, 2 * radius + 1), widths, border_type="reflect")
+    return blurred
 
 
 def add_noise(settings: ViewSettings, image: Tensor) -> Tensor:

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from selfsup.data.galaxy_challenge import COLUMNS, GalaxyChallenge, morphology
+from selfsup.trees import tree
 from selfsup.types import ConfigError, DataError
-from selfsup.votes import tree
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "gz2_challenge"
 CLASSES = ["round", "in-between", "cigar", "edge-on", "spiral", "disk"]

@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from selfsup.data.gz2_counts import COLUMNS, GZ2Counts
+from selfsup.trees import tree
 from selfsup.types import DataError
-from selfsup.votes import tree
 
 REAL = Path(__file__).resolve().parents[3] / "shared" / "data" / "gz2_counts"
 CLASSES = ["round", "in-between", "cigar", "edge-on", "spiral", "disk"]

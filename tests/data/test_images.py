@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from selfsup.data.images import Images
+from selfsup.trees import tree
 from selfsup.types import ConfigError, DataError
-from selfsup.votes import tree
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""What all readers share: finding images, shares as columns, the label."""
+"""What all readers share: finding images, shares as columns."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -6,9 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from selfsup.data.source import Galaxies, find_images, with_label, with_shares
+from selfsup.data.source import Galaxies, Source, find_images, with_shares
+from selfsup.trees import tree
 from selfsup.types import DataError
-from selfsup.votes import tree
 
 
 def galaxies(**columns):
@@ -76,55 +76,35 @@ def test_shares_are_those_of_the_tree_and_unknown_without_votes():
     assert all(np.isnan(columns[f"{answer}_share"][0]) for answer in questions.answers)
 
 
-def test_a_class_becomes_its_index():
-    found = with_label(galaxies(kind=["b", "", "a", "b"]), "kind", ["a", "b"], (), "here")
-    np.testing.assert_array_equal(found.label, [1, -1, 0, 1])
-    assert found.label.dtype == np.int64
-    assert found.classes == ("a", "b")
-    assert found.columns["label"].tolist() == ["b", "", "a", "b"]
+class Kinds(Source):
+    def read(self):
+        found, table, rows = self.beside_images("kinds.csv", "name")
+        return self.finished(Galaxies(list(found), list(found.values()), table.taken(rows)), unknown=["?"])
 
 
-def test_numbers_index_classes_that_are_words():
-    found = with_label(galaxies(ring=[1.0, 0.0, np.nan]), "ring", ["no-ring", "ring"], (), "here")
-    np.testing.assert_array_equal(found.label, [1, 0, -1])
-    assert found.columns["label"].tolist() == ["ring", "no-ring", ""]
+def kinds(folder, label, classes):
+    text = "name,kind,size,other\n2,b,1.5,\nlost,a,9,x\n1,a,2.5,y\n3,?,3.5,z\n"
+    (folder / "kinds.csv").write_text(text)
+    settings = {"size_px": 8, "cache": "", "max_unreadable_share": 0.0, "tree": None}
+    touched(folder, *(f"images/{name}.png" for name in "1234"))
+    return Kinds(folder=str(folder), label=label, classes=classes, **settings).read()
 
 
-def test_numbers_are_matched_with_classes_that_are_numbers():
-    found = with_label(galaxies(arms=[2.0, 1.0]), "arms", ["1", "2"], (), "here")
-    np.testing.assert_array_equal(found.label, [1, 0])
-    with pytest.raises(DataError, match="has 0, not among"):
-        with_label(galaxies(arms=[0.0, 1.0, 2.0]), "arms", ["1", "2"], (), "here")
+def test_a_table_beside_the_images_is_put_in_their_order(tmp_path):
+    found = kinds(tmp_path, None, None)
+    assert found.ids == ["1", "2", "3", "4"]
+    assert [file.name for file in found.files] == ["1.png", "2.png", "3.png", "4.png"]
+    assert found.columns["kind"].tolist() == ["a", "b", "?", ""]
+    np.testing.assert_array_equal(found.columns["size"], [2.5, 1.5, 3.5, np.nan])
+    assert found.label is None
+    assert "label" not in found.columns
 
 
-def test_a_value_becomes_a_float():
-    found = with_label(galaxies(t=[-2.0, np.nan, 5.5]), "t", None, (), "here")
-    assert found.label.dtype == np.float32
-    np.testing.assert_array_equal(found.label, [-2.0, np.nan, 5.5])
-    assert found.classes == ()
-    np.testing.assert_array_equal(found.columns["label"], [-2.0, np.nan, 5.5])
-
-
-def test_values_that_stand_for_no_class_are_unknown_unless_they_are_named():
-    kinds = galaxies(kind=["a", "b", "artifact"])
-    np.testing.assert_array_equal(with_label(kinds, "kind", ["a", "b"], ["artifact"], "here").label, [0, 1, -1])
-    named = with_label(kinds, "kind", ["a", "b", "artifact"], ["artifact"], "here")
-    np.testing.assert_array_equal(named.label, [0, 1, 2])
-
-
-@pytest.mark.parametrize(
-    ("column", "classes", "said"),
-    [
-        ("knd", ["a", "b"], r"no column 'knd' \(did you mean 'kind'\?\); there are: kind, same, none, z"),
-        ("kind", ["a"], "has b, not among.*values there are: a, b"),
-        ("kind", ["a", "a", "b"], "twice"),
-        ("kind", None, r"holds text.*data\.classes=\[\.\.\.\], from a, b"),
-        ("same", ["a", "b"], "only 'a'"),
-        ("none", ["a", "b"], "no value at all"),
-        ("z", None, "only"),
-    ],
-)
-def test_a_label_that_cannot_be_learnt_is_an_error_that_says_why(column, classes, said):
-    found = galaxies(kind=["a", "b"], same=["a", "a"], none=["", ""], z=[1.0, 1.0])
-    with pytest.raises(DataError, match=said):
-        with_label(found, column, classes, (), "here")
+def test_the_label_comes_with_its_classes_and_as_a_column(tmp_path):
+    classes = kinds(tmp_path, "kind", ["a", "b"])
+    np.testing.assert_array_equal(classes.label, [0, 1, -1, -1])
+    assert classes.classes == ("a", "b")
+    assert classes.columns["label"].tolist() == ["a", "b", "", ""]
+    values = kinds(tmp_path, "size", None)
+    np.testing.assert_array_equal(values.label, np.array([2.5, 1.5, 3.5, np.nan], np.float32))
+    assert values.classes == ()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 
@@ -20,7 +21,8 @@ LARGE = {"resnet50", "vit_small", "linformer_lin2021"}  # shapes only, one image
 
 
 def build(name, size_px):
-    whole = OmegaConf.create({"data": {"size_px": size_px}, "encoder": OmegaConf.load(FOLDER / f"{name}.yaml")})
+    with initialize_config_dir(str(FOLDER.parent), version_base="1.3"):
+        whole = compose(overrides=[f"+encoder={name}", f"+data.size_px={size_px}"])
     options = OmegaConf.to_container(whole.encoder, resolve=True)
     module, _, cls = options.pop("_target_").rpartition(".")
     torch.manual_seed(0)

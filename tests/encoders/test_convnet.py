@@ -4,7 +4,7 @@ import pytest
 import timm
 import torch
 
-from selfsup.encoders import convnet
+from selfsup.encoders import convnet, zoo
 from selfsup.encoders.convnet import ConvNet
 from selfsup.types import ConfigError
 
@@ -120,7 +120,7 @@ def test_pretrained_weights_survive_a_new_stem(monkeypatch, caplog, model, renew
         create_model = staticmethod(published)
         is_model = staticmethod(timm.is_model)
 
-    monkeypatch.setattr(convnet, "timm", Zoo)
+    monkeypatch.setattr(zoo, "timm", Zoo)
     with caplog.at_level(logging.WARNING, logger=convnet.__name__):
         net = make(model, stem="small", pretrained=True).net
     stem = {"conv1.weight", "bn1.weight", "bn1.bias"} if renewed else set()

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from hydra import compose, initialize_config_dir
 from omegaconf import OmegaConf
 from torch import nn
 from torch.nn import functional as F
@@ -12,7 +13,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from selfsup.encoders.linformer import Attention, Linformer, Projection
 from selfsup.types import ConfigError
 
-CONF = Path(__file__).parents[2] / "conf" / "encoder"
+CONF = Path(__file__).parents[2] / "conf"
 
 
 def make(**changes):
@@ -107,10 +108,11 @@ def test_projections_start_uniform():
 
 @torch.no_grad()
 def test_the_published_galaxy_classifier_has_its_number_of_parameters():
-    options = OmegaConf.load(CONF / "linformer_lin2021.yaml")
-    options.image_size_px = 224
+    with initialize_config_dir(str(CONF), version_base="1.3"):
+        whole = compose(overrides=["+encoder=linformer_lin2021", "+data.size_px=224"])
+    options = OmegaConf.to_container(whole.encoder, resolve=True)
     del options["_target_"]
-    encoder = Linformer(**OmegaConf.to_container(options))
+    encoder = Linformer(**options)
     # Its head is LayerNorm and Linear; the LayerNorm is our final norm.
     assert (
         sum(p.numel() for p in encoder.parameters()) + sum(p.numel() for p in nn.Linear(128, 8).parameters())

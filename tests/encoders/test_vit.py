@@ -65,7 +65,7 @@ def test_drop_path_grows_with_depth():
     [
         ({"patch_px": 7}, "do not tile"),
         ({"model": "vit_tinny_patch16_224"}, "vit_tiny_patch16_224"),
-        ({"model": "resnet18"}, "no vit"),
+        ({"model": "resnet18"}, "no 'resnet18' in vision_transformer"),
         ({"model": "test_vit2"}, "class token"),
         ({"model": "test_vit.nobody"}, "tag"),
     ],

@@ -8,7 +8,7 @@ import torch
 from omegaconf import OmegaConf
 from torch import nn
 
-from selfsup import votes
+from selfsup import trees
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.base import Objective
 
@@ -96,7 +96,7 @@ class RecordingBatch(dict):
 
 def make_batch():
     generator = torch.Generator().manual_seed(2)
-    answers = len(votes.tree(DATA["tree"]).answers)
+    answers = len(trees.tree(DATA["tree"]).answers)
     return RecordingBatch(
         {
             "id": [f"galaxy {i}" for i in range(B)],

@@ -7,7 +7,7 @@ import pytest
 import torch
 from scipy.stats import dirichlet_multinomial
 
-from selfsup import votes
+from selfsup import trees
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.dirichlet import Dirichlet, dirichlet_multinomial_nll
 from selfsup.types import ConfigError
@@ -139,7 +139,7 @@ def test_concentrations_stay_in_their_range_and_in_float32_under_autocast():
 def test_prediction_is_the_mean_of_the_dirichlet():
     objective, image = make(tree="gz2").eval(), torch.rand(2, 1, 8, 8)
     shares, alpha = objective.predict(image)["votes"].detach(), objective.concentrations(image).detach()
-    for q in votes.tree("gz2").slices.values():
+    for q in trees.tree("gz2").slices.values():
         torch.testing.assert_close(shares[:, q].sum(1), torch.ones(2))
         drawn = torch.distributions.Dirichlet(alpha[0, q]).sample((4000,)).mean(0)
         torch.testing.assert_close(shares[0, q], drawn, atol=0.02, rtol=0)

@@ -5,7 +5,8 @@ import torch
 from torch import nn
 
 from selfsup.encoders.base import Encoder, TokenEncoder
-from selfsup.objectives.mae import MAE, cover, hidden_pixels, patchify, unpatchify
+from selfsup.objectives.mae import MAE
+from selfsup.objectives.patches import patchify
 from selfsup.types import ConfigError
 
 SETTINGS = {
@@ -87,15 +88,6 @@ def picture(b=4, height=24, width=16, seed=1):
 
 
 both = pytest.mark.parametrize("encoder", [Maps, Tokens])
-
-
-def test_patches_are_rows_of_cells_and_come_back():
-    image = picture(b=2)
-    patches = patchify(image, 4)
-    assert patches.shape == (2, 6 * 4, 4 * 4 * 3)
-    # Patch 5 is row 1, column 1; inside it, pixel by pixel, with the channels last.
-    torch.testing.assert_close(patches[1, 5], image[1, :, 4:8, 4:8].permute(1, 2, 0).flatten())
-    assert torch.equal(unpatchify(patches, (6, 4), 4), image)
 
 
 @both
@@ -258,13 +250,6 @@ def test_building_leaves_the_encoder_as_it_was():
     MAE(encoder, **SETTINGS)
     assert encoder.training
     assert all(torch.equal(value, before[key]) for key, value in encoder.state_dict().items())
-
-
-def test_hidden_patches_in_pixels():
-    hidden = torch.tensor([[True, False, False, True, False, False]])
-    assert hidden_pixels(hidden, (2, 3), 2).int().tolist() == [[[1, 1, 0, 0, 0, 0]] * 2 + [[1, 1, 0, 0, 0, 0]] * 2]
-    covered = cover(torch.ones(1, 1, 4, 6), hidden, 2, torch.zeros(1, 1, 1, 1))
-    assert covered.sum() == 16
 
 
 @pytest.mark.parametrize(

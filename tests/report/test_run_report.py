@@ -75,7 +75,7 @@ def test_a_report_is_whole_or_the_old_one(tmp_path, monkeypatch):
     def full_disk(_):
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("selfsup.report.run_report.os.fsync", full_disk)
+    monkeypatch.setattr("selfsup.durable.os.fsync", full_disk)
     with pytest.raises(OSError, match="No space"):
         write(tmp_path, title="another")
     assert (tmp_path / "report.json").read_bytes() == before

@@ -12,9 +12,8 @@ assert RECIPES
 
 
 @pytest.fixture(params=RECIPES, ids=lambda path: path.stem)
-def groups(request):
-    conf = OmegaConf.create({"data": {"size_px": 32}, "augmentation": OmegaConf.load(request.param)})
-    return conf.augmentation.groups
+def groups(request, compose):
+    return compose("data.size_px=32", f"augmentation={request.param.stem}").augmentation.groups
 
 
 @pytest.fixture
@@ -113,12 +112,9 @@ def test_large_batches_keep_their_order(groups):
             torch.testing.assert_close(view.amin(dim=(1, 2, 3)), torch.arange(40) / 255)
 
 
-def test_no_copies_make_an_empty_list(image):
-    conf = OmegaConf.create(
-        {"data": {"size_px": 32}, "augmentation": OmegaConf.load(RECIPES[0].parent / "multicrop.yaml")}
-    )
-    conf.augmentation.groups.local.copies = 0
-    module = MultiView(conf.augmentation.groups)
+def test_no_copies_make_an_empty_list(image, compose):
+    cfg = compose("data.size_px=32", "augmentation=multicrop", "augmentation.groups.local.copies=0")
+    module = MultiView(cfg.augmentation.groups)
     assert module.counts == {"global": 2, "local": 0}
     assert module(image)["local"] == []
 

@@ -1,0 +1,101 @@
+"""What a task leaves behind and shows: report, figures, scores."""
+
+import logging
+import shlex
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+import torch
+from hydra.core.hydra_config import HydraConfig
+from lightning.pytorch.loggers import Logger
+from omegaconf import OmegaConf
+
+from selfsup.data.datamodule import GalaxyData
+from selfsup.embed import as_float
+from selfsup.evaluate import Evaluation
+from selfsup.report.figures import contact_sheet, loss_curves
+from selfsup.report.score_figures import comparison_figure, draw_map, draw_scores
+from selfsup.training.wandb_run import show_confusion, show_figure, show_table
+from selfsup.views.multiview import MultiView
+
+Figures = list[tuple[Path, str]]
+log = logging.getLogger(__name__)
+
+
+def draw_training(folder: Path, views: MultiView, data: GalaxyData) -> Figures:
+    """Loss curves from the folder's metrics, and a sheet of what the objective saw."""
+    curves, sheet = folder / "figures" / "curves.png", folder / "figures" / "views.png"
+    loss_curves(folder / "metrics.csv", curves)
+    draw_views(views, data, sheet, galaxies=6)
+    return [(curves, "The training: loss, learning rate, health."), (sheet, "What the objective saw of six galaxies.")]
+
+
+def draw_evaluations(folder: Path, found: Mapping[str, Evaluation], data: GalaxyData) -> Figures:
+    """Every probe's figure, the comparison of the encoders, and the map."""
+    figures = comparison_figure({name: e.metrics for name, e in found.items()}, folder)
+    trained = found["trained"]
+    for name, scores in trained.scores.items():
+        curves = {who: e.scores[name].curve for who, e in found.items()}
+        figures += draw_scores(name, scores.confusion, scores.classes, curves, folder)
+    rows = data.packed.index_of(trained.test.ids)
+    return figures + draw_map(trained.test.embedding(), data.packed.images, rows, folder)
+
+
+def draw_views(views: MultiView, data: GalaxyData, out: Path, galaxies: int) -> None:
+    """Contact sheet: a galaxy a row, the packed image first, then its views."""
+    rows = data.rows()[:galaxies]
+    torch.manual_seed(0)
+    image = next(iter(data.catalogue_loader(rows, batch_size=galaxies)))["image"]
+    with torch.no_grad():
+        made = views.cpu()(image)
+    columns = {"packed": as_float(image)} | {
+        f"{k} {i + 1}": v for k, copies in made.items() for i, v in enumerate(copies)
+    }
+    pictures = [_picture(value) for value in columns.values()]
+    sheet = [[column[row] for column in pictures] for row in range(len(rows))]
+    contact_sheet(sheet, ["" for _ in rows], list(columns), out)
+
+
+def publish(
+    loggers: list[Logger],
+    trained: Evaluation,
+    comparison: Mapping[str, Mapping[str, float]],
+    figures: Figures,
+) -> None:
+    """Final scores to every logger; figures, tables and confusion matrices to W&B."""
+    for logger in loggers:
+        logger.log_metrics(dict(comparison["trained"]))
+    for path, _ in figures:
+        show_figure(loggers, path.stem, path)
+    names = sorted(comparison["trained"])
+    rows = [[name, *(values.get(name) for values in comparison.values())] for name in names]
+    show_table(loggers, "probes", ["metric", *comparison], rows)
+    for name, scores in trained.scores.items():
+        if scores.confusion is not None:
+            show_confusion(loggers, name, scores.confusion, scores.classes)
+
+
+def show(scores: Mapping[str, float]) -> None:
+    """The scores, a line each, to the log."""
+    width = max((len(name) for name in scores), default=0)
+    log.info("scores on the test part:\n%s", "\n".join(f"  {n:{width}}  {v:.4f}" for n, v in sorted(scores.items())))
+
+
+def title(folder: Path, seed: int) -> str:
+    """Objective, encoder and data, as they were chosen when the run in this folder was started."""
+    kept = folder / ".hydra" / "hydra.yaml"  # a resumed run was started by another command
+    choices = (OmegaConf.load(kept).hydra if kept.is_file() else HydraConfig.get()).runtime.choices
+    chosen = [str(choices.get(group, "")) for group in ("objective", "encoder", "data")]
+    return " · ".join([*chosen, f"seed {seed}"])
+
+
+def command(folder: Path) -> str:
+    """What starts the run in this folder again."""
+    kept = folder / ".hydra" / "overrides.yaml"
+    return shlex.join(["selfsup", *(OmegaConf.load(kept) if kept.is_file() else sys.argv[1:])])
+
+
+def _picture(image: torch.Tensor) -> np.ndarray:
+    return (image.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()

@@ -1,0 +1,110 @@
+"""The question trees of the Galaxy Zoo projects, by name.
+
+GZ2 (Willett et al. 2013, arXiv:1308.3496), GZ DECaLS (Walmsley et al. 2022, arXiv:2102.08414), GZ Hubble (Willett et
+al. 2017, arXiv:1610.03068), GZ CANDELS (Simmons et al. 2017, arXiv:1610.03070). A question that several projects put in
+the same words, after the same answers, stands here once.
+"""
+
+from __future__ import annotations
+
+from selfsup.types import ConfigError
+from selfsup.votes import Question, QuestionTree, nearest
+
+
+def tree(name: str) -> QuestionTree:
+    """The tree of that name.
+
+    Raises:
+        ConfigError: there is none; names the nearest and all.
+    """
+    if name not in TREES:
+        raise ConfigError(f"no question tree '{name}'{nearest(name, list(TREES))}; there are: {', '.join(TREES)}.")
+    return TREES[name]
+
+
+def _question(name: str, answers: str, *parents: str) -> Question:
+    return Question(name, tuple(answers.split()), parents)
+
+
+# Of the four, or of two or three of them.
+_FIRST = _question("smooth-or-featured", "smooth featured-or-disk artifact")
+_EDGE_ON = _question("disk-edge-on", "yes no", "smooth-or-featured_featured-or-disk")
+_BAR = _question("bar", "yes no", "disk-edge-on_no")
+_SPIRAL = _question("has-spiral-arms", "yes no", "disk-edge-on_no")
+_WINDING = _question("spiral-winding", "tight medium loose", "has-spiral-arms_yes")
+_ARMS = _question("spiral-arm-count", "1 2 3 4 more-than-4 cant-tell", "has-spiral-arms_yes")
+
+# Of the two projects with the Hubble Space Telescope, where distant galaxies are clumpy.
+_HST_FIRST = _question("smooth-or-featured", "smooth features artifact")
+_HST_ROUNDED = _question("how-rounded", "completely in-between cigar-shaped", "smooth-or-featured_smooth")
+_HST_CLUMPY = _question("clumpy-appearance", "yes no", "smooth-or-featured_features")
+_HST_EDGE_ON = _question("disk-edge-on", "yes no", "clumpy-appearance_no")
+_HST_ARMS = _question("spiral-arm-count", "1 2 3 4 5-plus cant-tell", "has-spiral-arms_yes")
+
+_GZ2 = (  # questions and answers in the order of the challenge's columns Class1.1 ... Class11.6
+    _FIRST,
+    _EDGE_ON,
+    _BAR,
+    _SPIRAL,
+    _question("bulge-size", "no just-noticeable obvious dominant", "disk-edge-on_no"),
+    # Put to all but those who saw an artifact; the challenge rescales it to sum to 1, which makes it a root.
+    _question("something-odd", "yes no"),
+    _question("how-rounded", "round in-between cigar", "smooth-or-featured_smooth"),
+    _question("odd-feature", "ring lens-or-arc disturbed irregular other merger dust-lane", "something-odd_yes"),
+    _question("bulge-shape", "round boxy no-bulge", "disk-edge-on_yes"),
+    _WINDING,
+    _ARMS,
+)
+_DECALS_SEEN = ("smooth-or-featured_smooth", "smooth-or-featured_featured-or-disk")
+_GZ_DECALS5 = (
+    _FIRST,
+    _EDGE_ON,
+    _SPIRAL,
+    _question("bar", "strong weak no", "disk-edge-on_no"),
+    _question("bulge-size", "dominant large moderate small none", "disk-edge-on_no"),
+    _question("how-rounded", "round in-between cigar-shaped", "smooth-or-featured_smooth"),
+    _question("edge-on-bulge", "boxy none rounded", "disk-edge-on_yes"),
+    _WINDING,
+    _ARMS,
+    _question("merging", "none minor-disturbance major-disturbance merger", *_DECALS_SEEN),
+)
+_GZ_HUBBLE = (  # without the four questions on single clumps, which need several answers to one question as parents
+    _HST_FIRST,
+    _HST_ROUNDED,
+    _HST_CLUMPY,
+    _HST_EDGE_ON,
+    _question("bulge-shape", "rounded boxy none", "disk-edge-on_yes"),
+    _BAR,
+    _SPIRAL,
+    _WINDING,
+    _HST_ARMS,
+    _question("bulge-size", "none just-noticeable obvious dominant", "disk-edge-on_no"),
+    _question("galaxy-symmetrical", "yes no", "clumpy-appearance_yes"),
+    _question("clumps-embedded-larger-object", "yes no", "clumpy-appearance_yes"),
+)
+# Parents as on the project's own web site: it asks for winding and number of arms only after a spiral, and for merging
+# only after smooth or features. The schema of Zoobot (Walmsley et al. 2023, JOSS 8, 5312) simplifies: there both
+# questions on arms follow "not edge-on", and merging is put to everyone.
+_GZ_CANDELS = (
+    _HST_FIRST,
+    _HST_ROUNDED,
+    _HST_CLUMPY,
+    _HST_EDGE_ON,
+    _question("edge-on-bulge", "yes no", "disk-edge-on_yes"),
+    _BAR,
+    _SPIRAL,
+    _WINDING,
+    _HST_ARMS,
+    _question("bulge-size", "none obvious dominant", "disk-edge-on_no"),
+    _question(
+        "merging", "merger tidal-debris both neither", "smooth-or-featured_smooth", "smooth-or-featured_features"
+    ),
+)
+
+TREES: dict[str, QuestionTree] = {
+    "gz2": QuestionTree("gz2", _GZ2),
+    "gz_decals5": QuestionTree("gz_decals5", _GZ_DECALS5),
+    "gz_hubble": QuestionTree("gz_hubble", _GZ_HUBBLE),
+    "gz_candels": QuestionTree("gz_candels", _GZ_CANDELS),
+    "rings": QuestionTree("rings", (_question("ring", "yes no"),)),
+}

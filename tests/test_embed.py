@@ -1,0 +1,75 @@
+"""Embedding: every galaxy once, in order, whatever the batch, without a trace on the encoder."""
+
+import numpy as np
+import pytest
+import torch
+from torch import nn
+
+from selfsup.config import build
+from selfsup.data.datamodule import GalaxyData
+from selfsup.embed import as_float, device_of, embed, evaluation_mode
+
+
+@pytest.fixture
+def encoder(tiny, compose):
+    torch.manual_seed(0)
+    return build(compose(*tiny, "encoder.drop_path=0.5").encoder, "encoder")
+
+
+@pytest.fixture
+def data(tiny, compose):
+    return GalaxyData(build(compose(*tiny).data, "data"), 16, 0, seed=0, splits=("train",))
+
+
+def test_bytes_and_floats_are_the_same_image():
+    pixels = torch.arange(256, dtype=torch.uint8).reshape(1, 1, 16, 16)
+    assert as_float(pixels).max() == 1
+    assert torch.equal(as_float(pixels), as_float(pixels.double() / 255))
+    assert as_float(pixels).dtype == torch.float32
+
+
+def test_every_galaxy_once_in_order_with_its_columns(encoder, data):
+    rows = data.rows("test")
+    columns = {"value": data.columns["value"][rows]}
+    found = embed(encoder, data.catalogue_loader(rows), columns, {"checkpoint": "nowhere"})
+    assert found.ids == [data.packed.ids[row] for row in rows]
+    assert found.embedding().shape == (len(rows), encoder.dim)
+    assert found.embedding().dtype == np.float32
+    assert found.column("value").tolist() == columns["value"].tolist()
+    assert found.provenance == {"checkpoint": "nowhere"}
+
+
+def test_batch_size_changes_nothing(encoder, data):
+    rows = data.rows("test")
+    large, small = (embed(encoder, data.catalogue_loader(rows, size)).embedding() for size in (256, 7))
+    np.testing.assert_allclose(large, small, rtol=1e-4, atol=1e-6)
+
+
+def test_the_encoder_is_asked_in_evaluation_and_left_as_it_was(encoder, data):
+    encoder.train()
+    frozen = next(part for part in encoder.modules() if isinstance(part, nn.BatchNorm2d))
+    frozen.eval()
+    modes = {name: part.training for name, part in encoder.named_modules()}
+    state = {name: value.clone() for name, value in encoder.state_dict().items()}
+    first = embed(encoder, data.catalogue_loader(data.rows())).embedding()
+    assert {name: part.training for name, part in encoder.named_modules()} == modes
+    assert all(torch.equal(value, state[name]) for name, value in encoder.state_dict().items())
+    assert np.array_equal(first, embed(encoder, data.catalogue_loader(data.rows())).embedding())
+
+
+def test_the_mode_returns_after_an_error(encoder):
+    encoder.train()
+    with pytest.raises(ZeroDivisionError), evaluation_mode(encoder):
+        assert not any(part.training for part in encoder.modules())
+        _ = 1 / 0
+    assert all(part.training for part in encoder.modules())
+
+
+def test_no_galaxies_make_an_empty_catalogue(encoder):
+    found = embed(encoder, [])
+    assert len(found) == 0
+    assert found.dim == encoder.dim
+
+
+def test_device_is_the_parameters(encoder):
+    assert device_of(encoder) == torch.device("cpu")
