@@ -62,7 +62,7 @@ def validate(cfg: DictConfig, kinds: Sequence[str]) -> None:
     Raises:
         ConfigError: lists all faults, one line each: the key, what is wrong, the nearest valid spelling.
     """
-    faults = [_missing(f"task.{key}") for key in sorted(OmegaConf.missing_keys(cfg.get("task", {})))]
+    faults = [_missing(key) for key in sorted(OmegaConf.missing_keys(cfg.get("task", {})))]
     for kind, name, node in _nodes(cfg, kinds):
         try:
             faults += _node_faults(_plain(node, name), kind, name, tuple(cfg.trust))

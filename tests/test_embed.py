@@ -59,8 +59,9 @@ def test_the_encoder_is_asked_in_evaluation_and_left_as_it_was(encoder, data):
 
 def test_the_mode_returns_after_an_error(encoder):
     encoder.train()
-    with pytest.raises(ZeroDivisionError), evaluation_mode(encoder):
+    with evaluation_mode(encoder):
         assert not any(part.training for part in encoder.modules())
+    with pytest.raises(ZeroDivisionError), evaluation_mode(encoder):
         _ = 1 / 0
     assert all(part.training for part in encoder.modules())
 

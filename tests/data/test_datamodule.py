@@ -165,9 +165,9 @@ def test_a_supervised_objective_draws_labelled_galaxies_alone(damaged, make):
 def test_targets_that_are_not_there_are_named_with_a_remedy(compose, galaxies):
     cfg = compose("data=images", f"data.folder={galaxies}", "data.size_px=16")
     data = GalaxyData(build(cfg.data, "data"), 16, 0, seed=0, splits=("train",))
-    with pytest.raises(DataError, match="no votes, which the objective learns from; name data.tree"):
+    with pytest.raises(DataError, match=r"no votes, which the objective learns from; name data.tree"):
         data.narrow_to(("votes",))
-    with pytest.raises(DataError, match="no label, which the objective learns from; name data.label=COLUMN"):
+    with pytest.raises(DataError, match=r"no label, which the objective learns from; name data.label=COLUMN"):
         data.narrow_to(("label",))
 
 
