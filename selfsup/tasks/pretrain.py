@@ -17,6 +17,7 @@ from omegaconf import DictConfig, OmegaConf
 from selfsup.config import CONTRACTS, build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.data.source import Source
+from selfsup.durable import replacing
 from selfsup.encoders.base import Encoder
 from selfsup.evaluate import Evaluation, evaluate, evaluate_pixels, score_head
 from selfsup.objectives.base import Objective
@@ -51,7 +52,8 @@ class Parts:
 def run(cfg: DictConfig) -> dict[str, float]:
     """Train from the start, in the run folder that Hydra made."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    OmegaConf.save(OmegaConf.create(_plain(cfg)), folder / CONFIG)
+    with replacing(folder / CONFIG) as file:
+        file.write(OmegaConf.to_yaml(OmegaConf.create(_plain(cfg))).encode())
     return pretrain(cfg, folder)
 
 
