@@ -118,7 +118,7 @@ def few_shot_curve(curves: Mapping[str, Curve], out: Path, baselines: Mapping[st
     counts = sorted({n for curve in curves.values() for n in curve["n"]})
     axis.set_xticks(counts, [f"{n:,.0f}" for n in counts])
     axis.minorticks_off()
-    axis.set(xlabel="labelled galaxies", ylabel="score")
+    axis.set(xlabel="labelled galaxies of each class", ylabel="score")
     _label_ends(axis, ends, [*_colours(len(curves)), *[GREY] * len(baselines or {})])
     _save(figure, out)
 

@@ -43,7 +43,7 @@ def draw_scores(
         few_shot_curve(curves, out)
         drawn.append((out, f"Probe {probe}: score against labelled galaxies per class, mean and deviation over draws."))
     elif {"true", "predicted"} <= trained.keys():
-        regression_scatter(np.array(trained["true"]), np.array(trained["predicted"]), out, probe)
+        regression_scatter(np.array(trained["true"]), np.array(trained["predicted"]), out, "value")
         drawn.append((out, f"Probe {probe}: predicted against true."))
     elif {"mae", "mae_constant"} <= trained.keys():
         answer_errors(classes, trained["mae"], trained["mae_constant"], out)
@@ -54,7 +54,7 @@ def draw_scores(
 def comparison_figure(metrics: Mapping[str, Mapping[str, float]], folder: Path) -> Captioned:
     """Trained beside untrained beside pixels, on the headline metrics; nothing without scores."""
     chosen = {
-        encoder: {name.removeprefix("probe/"): v for name, v in values.items() if name.rsplit("/", 1)[-1] in HEADLINES}
+        encoder: {_headline(name): v for name, v in values.items() if name.rsplit("/", 1)[-1] in HEADLINES}
         for encoder, values in metrics.items()
     }
     if not any(chosen.values()):
@@ -71,3 +71,8 @@ def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder
     out = folder / "map.jpg"
     galaxy_map(embedding, images[rows], out, n_side)
     return [(out, "Galaxies of the test part on the first two principal components of their embedding.")]
+
+
+def _headline(metric: str) -> str:
+    """probe/votes/mae -> votes/mae (less is better)."""
+    return metric.removeprefix("probe/") + (" (less is better)" if metric.endswith("mae") else "")

@@ -92,6 +92,7 @@ def _savers(folder: Path, every_steps: int | None) -> list[Callback]:
 def _quieten() -> None:
     """Lightning's banner and its advice that does not hold here."""
     logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # of Lightning, to Lightning
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # packed images need no worker
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")  # a resumed run's own
     warnings.filterwarnings(
