@@ -97,6 +97,7 @@ class GalaxyData(L.LightningDataModule):
         self.source, self.batch_size, self.workers = source, batch_size, workers
         self.seed, self.splits = seed, tuple(splits)
         self._resume_at = (0, 0)
+        self._targets: tuple[str, ...] = ()
 
     @cached_property
     def found(self) -> Galaxies:
@@ -189,8 +190,6 @@ class GalaxyData(L.LightningDataModule):
                 remedy = "data.tree=... and vote columns" if target == "votes" else "data.label=COLUMN"
                 raise DataError(f"{self.source.folder}: no {target}, which the objective learns from; name {remedy}")
         self._targets = tuple(targets)
-
-    _targets: tuple[str, ...] = ()
 
     def _trainable(self, rows: np.ndarray) -> np.ndarray:
         known = np.ones(len(rows), dtype=bool)
