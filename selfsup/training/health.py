@@ -19,6 +19,10 @@ log = logging.getLogger(__name__)
 
 COLLAPSED_RANK = 1.5
 """An embedding that varies along one direction only has rank 1."""
+TEACHER_ENTROPY = "train/teacher_entropy"
+"""Logged by objectives with a teacher, as a share of its maximum, ln K."""
+UNIFORM_TEACHER = 0.99
+"""A teacher that learns stays well below: between 0.3 and 0.7 in trainings that went well."""
 COLLAPSED_DEVIATION = 1e-3
 """Healthy encoders, untrained ones included, are orders of magnitude above."""
 FEWEST = 8
@@ -58,12 +62,13 @@ def check_finite(loss: Tensor, step: int, ids: Sequence[str]) -> None:
 
 
 class CollapseWatch(L.Callback):
-    """Logs effective rank and feature deviation of the encoder's output, and speaks up when both are gone."""
+    """Logs rank and deviation of the encoder's output; speaks up when they are gone, or the teacher is uniform."""
 
     def __init__(self, every_steps: int, on_collapse: Literal["warn", "stop"]) -> None:
         self.every_steps = every_steps
         self.on_collapse = on_collapse
         self._embedding: Tensor | None = None
+        self._announced: set[str] = set()
 
     def on_fit_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
         """Listen to the encoder."""
@@ -88,14 +93,24 @@ class CollapseWatch(L.Callback):
         pl_module.log_dict({"health/effective_rank": rank, "health/feature_deviation": deviation})
         flat = len(self._embedding) >= FEWEST and bool(rank < COLLAPSED_RANK)
         if trainer.global_step and (flat or deviation < COLLAPSED_DEVIATION):
-            self._speak(trainer.global_step, float(rank), float(deviation))
+            self._speak(
+                f"the representation has collapsed at step {trainer.global_step}: effective rank {rank:.2f}, feature "
+                f"deviation {deviation:.1e}; lower the learning rate (optimizer.lr), lengthen the warm-up "
+                "(trainer.warmup_share) or strengthen the augmentation"
+            )
+        entropy = trainer.callback_metrics.get(TEACHER_ENTROPY)
+        if entropy is not None and entropy > UNIFORM_TEACHER:
+            self._speak(
+                f"the teacher says the same of every galaxy at step {trainer.global_step}: its entropy is "
+                f"{float(entropy):.3f} of ln K, and the loss rests at ln K; write objective.batch_norm=true, or lower "
+                "objective.teacher_temperature or optimizer.lr"
+            )
 
-    def _speak(self, step: int, rank: float, deviation: float) -> None:
-        message = (
-            f"the representation has collapsed at step {step}: effective rank {rank:.2f}, feature deviation "
-            f"{deviation:.1e}; lower the learning rate (optimizer.lr), lengthen the warm-up (trainer.warmup_share) or "
-            "strengthen the augmentation"
-        )
+    def _speak(self, symptom: str) -> None:
+        """Stop, or warn once per kind of symptom."""
         if self.on_collapse == "stop":
-            raise CollapseError(message)
-        log.warning(message)
+            raise CollapseError(symptom)
+        kind = symptom.partition(" at step ")[0]
+        if kind not in self._announced:
+            self._announced.add(kind)
+            log.warning(symptom)

@@ -63,6 +63,17 @@ def test_a_collapse_is_announced(tiny, compose, tmp_path, caplog):
     assert "the representation has collapsed" in caplog.text
 
 
+def test_a_uniform_teacher_is_announced_once(tiny, compose, tmp_path, caplog):
+    cfg = compose(*tiny, "objective=dino", "objective.output_dim=64", "objective.hidden_dim=32")
+    parts = assemble(cfg, tmp_path)
+    torch.nn.init.zeros_(parts.objective.teacher_head.layers[-1].weight)
+    torch.nn.init.zeros_(parts.objective.teacher_head.layers[-1].bias)
+    parts.objective.after_step = lambda progress: None
+    with caplog.at_level(logging.WARNING, "selfsup"):
+        fit(parts.learner, parts.data, {}, parts.loggers, tmp_path)
+    assert caplog.text.count("the teacher says the same of every galaxy") == 1
+
+
 @pytest.mark.parametrize("objective", ["ntxent", "supervised"])
 def test_a_healthy_training_is_left_alone(objective, tiny, compose, tmp_path):
     cfg = compose(*tiny, f"objective={objective}", "trainer.on_collapse=stop")
