@@ -61,7 +61,7 @@ def comparison_figure(metrics: Mapping[str, Mapping[str, float]], folder: Path) 
         return []
     out = folder / "comparison.png"
     probe_bars(chosen, out)
-    return [(out, "The trained encoder beside the same network untrained and principal components of the pixels.")]
+    return [(out, "The trained encoder beside the same network untrained and principal components of the pixels; ↓: less is better.")]
 
 
 def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder: Path, n_side: int = 18) -> Captioned:
@@ -74,5 +74,5 @@ def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder
 
 
 def _headline(metric: str) -> str:
-    """probe/votes/mae -> votes/mae (less is better)."""
-    return metric.removeprefix("probe/") + (" (less is better)" if metric.endswith("mae") else "")
+    """probe/votes/mae -> votes/mae, with an arrow down where less is better."""
+    return metric.removeprefix("probe/") + (" ↓" if metric.endswith("mae") else "")
