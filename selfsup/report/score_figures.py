@@ -61,7 +61,7 @@ def comparison_figure(metrics: Mapping[str, Mapping[str, float]], folder: Path) 
         return []
     out = folder / "comparison.png"
     probe_bars(chosen, out)
-    return [(out, "The trained encoder beside the same network untrained and principal components of the pixels; ↓: less is better.")]
+    return [(out, "Trained, untrained, and principal components of the pixels; ↓: less is better.")]
 
 
 def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder: Path, n_side: int = 18) -> Captioned:
