@@ -361,7 +361,7 @@ def test_open_refuses_shards_of_different_catalogues(tmp_path: Path, stranger: C
 
 
 def test_missing_ids_and_embeddings_of_other_programs_are_refused(tmp_path: Path) -> None:
-    vectors = pa.array([[1, 2], None, [None, 4], [5, 6]], pa.list_(pa.float32(), 2))
+    vectors = pa.array([[1, 2], [3, None], [None, 4], [5, 6]], pa.list_(pa.float32(), 2))
     named = write_plain(tmp_path / "a.parquet", id=pa.array(["a", "b", "c", "d"]), embedding=vectors)
     with pytest.raises(DataError, match=r"2 galaxies \(b, c\)"):
         Catalogue.open(named).embedding()

@@ -42,5 +42,7 @@ def best_precision(accelerator: str) -> str:
 
 
 def _cpu_has_bf16() -> bool:
+    if not hasattr(torch.cpu, "get_capabilities"):  # torch 2.10
+        return bool(torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported())
     capabilities = torch.cpu.get_capabilities()
     return bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16") or capabilities.get("bf16"))
