@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -28,6 +27,7 @@ from selfsup.catalogue_values import (
     validate_rows,
 )
 from selfsup.durable import replacing, replacing_folder, synced
+from selfsup.spelling import nearest
 from selfsup.types import ConfigError, DataError
 
 
@@ -143,9 +143,8 @@ class Catalogue:
             DataError: no such column; names the nearest, and those there are.
         """
         if not self.has(name):
-            near = get_close_matches(name, self.columns, n=1)
-            hint = f" (did you mean '{near[0]}'?)" if near else ""
-            raise DataError(f"no column '{name}'{hint}; the catalogue has: {', '.join(self.columns) or 'none'}.")
+            hint, there = nearest(name, self.columns), ", ".join(self.columns) or "none"
+            raise DataError(f"no column '{name}'{hint}; the catalogue has: {there}.")
         return to_numpy(self._read(name))
 
     def append(self, columns: Mapping[str, Values]) -> Catalogue:

@@ -7,8 +7,9 @@ the same words, after the same answers, stands here once.
 
 from __future__ import annotations
 
+from selfsup.spelling import nearest
 from selfsup.types import ConfigError
-from selfsup.votes import Question, QuestionTree, nearest
+from selfsup.votes import Question, QuestionTree
 
 
 def tree(name: str) -> QuestionTree:

@@ -11,12 +11,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
-from difflib import get_close_matches
 from functools import cached_property
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from selfsup.spelling import nearest
 from selfsup.types import ConfigError, DataError
 
 Table = NDArray[np.float64]
@@ -188,12 +188,6 @@ class QuestionTree:
                 " a question that nobody answered has zeros."
             )
         return table
-
-
-def nearest(word: str, words: list[str]) -> str:
-    """A hint for an error: " (did you mean '...'?)", or "" where no word is near."""
-    near = get_close_matches(word, words, n=1)
-    return f" (did you mean '{near[0]}'?)" if near else ""
 
 
 def _repeated(names: tuple[str, ...]) -> list[str]:

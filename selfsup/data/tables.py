@@ -9,7 +9,6 @@ from __future__ import annotations
 import csv
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from difflib import get_close_matches
 from pathlib import Path
 
 import numpy as np
@@ -18,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from selfsup.spelling import nearest
 from selfsup.types import DataError
 
 ID_COLUMNS = ("id", "id_str", "image_id", "GalaxyID", "asset_id", "objid")
@@ -98,9 +98,7 @@ def require_column(name: str, columns: Iterable[str], where: str) -> None:
     """Raise DataError, with the nearest spelling and all the columns there are, unless there is one of that name."""
     there = list(columns)
     if name not in there:
-        near = get_close_matches(name, there, n=1)
-        hint = f" (did you mean {near[0]!r}?)" if near else ""
-        raise DataError(f"{where}: no column {name!r}{hint}; there are: {', '.join(there) or 'none'}")
+        raise DataError(f"{where}: no column {name!r}{nearest(name, there)}; there are: {', '.join(there) or 'none'}")
 
 
 def read_table(file: Path, id_column: str | None) -> Table:
