@@ -23,6 +23,7 @@ MAY_IMPORT = {
     "checkpoint": set(),
     "encoders": set(),
     "views": set(),
+    "sky": {"votes", "trees"},
     "data": {"votes", "trees", "sky"},
     "objectives": {"votes", "trees", "encoders"},
     "probes": {"catalogue", "votes"},
