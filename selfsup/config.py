@@ -106,6 +106,7 @@ def _missing(key: str) -> str:
     if key == "data.folder":
         return (
             "data.folder: not set. Name the images to learn from, for example\n"
+            "  selfsup                                          nothing: the synthetic sky\n"
             "  selfsup data=images data.folder=DIR              a folder of JPEG or PNG cutouts, labels optional\n"
             "  selfsup data=galaxy_challenge data.folder=DIR    the Galaxy Challenge: DIR/images and DIR/votes.csv"
         )

@@ -51,10 +51,14 @@ def test_a_mistyped_configuration_is_answered_with_the_right_spelling(arguments,
 
 
 def test_no_folder_is_answered_with_how_to_name_one(run):
-    ended = run()
+    ended = run("data=images")
     refused(
         ended, "data.folder: not set. Name the images to learn from, for example", "selfsup data=images data.folder=DIR"
     )
+
+
+def test_a_folder_for_the_sky_is_answered_with_how_to_read_it(run):
+    refused(run("data.folder=DIR", *ENCODER), "data.folder=DIR: the synthetic sky has no files; write data=images")
 
 
 def test_a_task_that_does_not_exist(run):

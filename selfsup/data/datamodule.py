@@ -1,21 +1,23 @@
 """A data set as the trainer and the probes see it: packed once, cut into parts by the galaxy's id, batched in order.
 
-The order of the galaxies is a function of (seed, epoch) alone, and the loader can start in the middle of an epoch: an
-interrupted training sees every galaxy as often as an uninterrupted one.
+What is learnt from is the packed set or, where the source has one, an endless stream of galaxies beyond it. The order
+is a function of (seed, epoch) alone, and the loader can start in the middle of an epoch (`order`).
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from functools import cached_property
 from typing import Any
 
 import lightning as L
 import numpy as np
 import torch
-from torch.utils.data import DataLoader, Dataset, Sampler
+from torch.utils.data import DataLoader, Dataset
 
+from selfsup.data.endless import Endless
+from selfsup.data.order import BatchOrder, EpochOrder, StreamOrder
 from selfsup.data.packed import Packed, pack
 from selfsup.data.source import Galaxies, Source
 from selfsup.types import Batch, DataError
@@ -48,39 +50,6 @@ class PackedBatches(Dataset[Batch]):
         return batch
 
 
-class EpochOrder(Sampler[list[int]]):
-    """Lists of rows, shuffled by (seed, epoch); every rank takes its share of each global batch.
-
-    Args:
-        rows: the rows to draw from.
-        batch_size: rows per batch and rank; the remainder of an epoch is left out, another one each epoch.
-        seed: of the order.
-        rank: which share of the global batch.
-        ranks: how many shares.
-    """
-
-    def __init__(self, rows: np.ndarray, batch_size: int, seed: int, rank: int = 0, ranks: int = 1) -> None:
-        self.rows, self.batch_size, self.seed, self.rank, self.ranks = rows, batch_size, seed, rank, ranks
-        self.epoch = 0
-        self.resume_at: tuple[int, int] = (0, 0)
-        """(epoch, batches of it that are done)."""
-
-    def set_epoch(self, epoch: int) -> None:
-        """Called by Lightning before each epoch."""
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self.rows) // (self.batch_size * self.ranks)
-
-    def __iter__(self) -> Iterator[list[int]]:
-        order = np.random.default_rng([self.seed, self.epoch]).permutation(self.rows)
-        epoch, done = self.resume_at
-        size = self.batch_size * self.ranks
-        for batch in range(done if epoch == self.epoch else 0, len(self)):
-            start = batch * size + self.rank * self.batch_size
-            yield order[start : start + self.batch_size].tolist()
-
-
 class GalaxyData(L.LightningDataModule):
     """A source, packed and cut into parts.
 
@@ -108,7 +77,7 @@ class GalaxyData(L.LightningDataModule):
     def packed(self) -> Packed:
         """The readable images."""
         source = self.source
-        return pack(self.found.ids, self.found.files, source.size_px, source.cache, source.max_unreadable_share)
+        return pack(source.pictures(self.found), source.cache, source.max_unreadable_share)
 
     @cached_property
     def _found_rows(self) -> np.ndarray:
@@ -138,31 +107,32 @@ class GalaxyData(L.LightningDataModule):
             DataError: there are none.
         """
         wanted = parts or tuple(PARTS)
-        rows = np.flatnonzero([part_of(galaxy) in wanted for galaxy in self.packed.ids])
+        rows = np.flatnonzero([part_of(self.source.galaxy_of(picture)) in wanted for picture in self.packed.ids])
         if not len(rows):
             raise DataError(f"{self.source.folder}: none of the {len(self.packed.ids)} images is in {'+'.join(wanted)}")
         return rows
 
     def train_dataloader(self) -> DataLoader[Batch]:
-        """Shuffled batches of `splits`, from where the training stands.
+        """Batches to learn from, from where the training stands: of the stream, or shuffled ones of `splits`.
 
         Raises:
             DataError: fewer galaxies than one batch.
         """
-        rows = self._trainable(self.rows(*self.splits))
-        trainer = self.trainer
-        rank, ranks, epoch = (trainer.global_rank, trainer.world_size, trainer.current_epoch) if trainer else (0, 1, 0)
-        order = EpochOrder(rows, self.batch_size, self.seed, rank, ranks)
+        stream, trainer = self.source.endless(), self.trainer
+        rank, ranks = (trainer.global_rank, trainer.world_size) if trainer else (0, 1)
+        order = self._order(stream, rank, ranks)
         if not len(order):
-            each = len(rows) // ranks
+            each = order.count // ranks
             raise DataError(
-                f"{self.source.folder}: {len(rows)} galaxies to learn from in {'+'.join(self.splits)}, fewer than one "
-                f"batch of {self.batch_size * ranks}"
+                f"{self.source.folder}: {order.count} galaxies to learn from in {'+'.join(self.splits)}, fewer than "
+                f"one batch of {self.batch_size * ranks}"
                 + (f"; write trainer.batch_size={each} or less" if each > 1 else ": too few to learn from")
             )
-        order.set_epoch(epoch)
-        order.resume_at = self._resume_at
-        return self._loader(order)
+        epoch, done = self._resume_at
+        order.resume_at = (epoch, done) if done < len(order) else (epoch + 1, 0)
+        # Lightning asks before it has restored its own epoch, and loader processes draw as soon as they are started.
+        order.set_epoch(max(order.resume_at[0], trainer.current_epoch if trainer else 0))
+        return self._loader(order, stream)
 
     def catalogue_loader(self, rows: np.ndarray, batch_size: int = 256) -> DataLoader[Batch]:
         """These rows once, in order."""
@@ -191,6 +161,14 @@ class GalaxyData(L.LightningDataModule):
                 raise DataError(f"{self.source.folder}: no {target}, which the objective learns from; name {remedy}")
         self._targets = tuple(targets)
 
+    def _order(self, stream: Endless | None, rank: int, ranks: int) -> BatchOrder:
+        if stream is not None and stream.epoch_count is not None:
+            return StreamOrder(stream.epoch_count, self.batch_size, rank, ranks)
+        rows = self._trainable(self.rows(*self.splits))
+        if stream is not None:
+            return StreamOrder(len(rows), self.batch_size, rank, ranks)
+        return EpochOrder(rows, self.batch_size, self.seed, rank, ranks)
+
     def _trainable(self, rows: np.ndarray) -> np.ndarray:
         known = np.ones(len(rows), dtype=bool)
         if "votes" in self._targets and self.votes is not None:
@@ -200,7 +178,7 @@ class GalaxyData(L.LightningDataModule):
             known &= np.isfinite(label) if label.dtype.kind == "f" else label >= 0
         return rows[known]
 
-    def _loader(self, order: Any) -> DataLoader[Batch]:
-        dataset = PackedBatches(self.packed, self.votes, self.label)
+    def _loader(self, order: Any, stream: Endless | None = None) -> DataLoader[Batch]:
+        dataset = stream or PackedBatches(self.packed, self.votes, self.label)
         cuda = torch.cuda.is_available()
         return DataLoader(dataset, sampler=order, batch_size=None, num_workers=self.workers, pin_memory=cuda)

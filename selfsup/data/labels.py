@@ -22,16 +22,25 @@ def read_label(
     Raises:
         DataError: no such column, a value that is no class, text without classes, or all values the same.
     """
-    require_column(column, columns, where)
-    values = columns[column]
-    label, shown = (
-        _values(values, column, where) if classes is None else _indices(values, column, classes, unknown, where)
-    )
+    label, shown = some_label(columns, column, classes, unknown, where)
     known = np.flatnonzero(np.isfinite(label) if classes is None else label >= 0)
     if len(np.unique(label[known])) < 2:
         what = f"only {shown[known[0]]!r}" if len(known) else "no value at all"
         raise DataError(f"{where}: column {column!r} has {what}, so there is nothing to learn; set data.label=...")
     return label, shown
+
+
+def some_label(
+    columns: Mapping[str, np.ndarray], column: str, classes: list[str] | None, unknown: Collection[str], where: str
+) -> tuple[np.ndarray, np.ndarray]:
+    """The same for a few galaxies of many, which may well be all alike.
+
+    Raises:
+        DataError: no such column, a value that is no class, or text without classes.
+    """
+    require_column(column, columns, where)
+    values = columns[column]
+    return _values(values, column, where) if classes is None else _indices(values, column, classes, unknown, where)
 
 
 def _seen(values: np.ndarray) -> str:

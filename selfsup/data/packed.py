@@ -1,9 +1,9 @@
-"""The fast path: every image is decoded once, at the size it is trained at, into one array that is mapped into memory.
+"""The fast path: every image is made once, at the size it is trained at, into one array that is mapped into memory.
 
 Reading a row of the array is some ten times as fast as decoding a small JPEG. The array lives in
-`<cache>/<digest>-<size>px/`, where the digest covers every source file's identity, length and date, so that a changed
-file means another folder, never a stale row. A set is built beside its place and renamed into it when it is complete
-and on disk: whatever kills the builder, there is a whole set or none.
+`<cache>/<digest>-<size>px/`, where the digest covers every source file's identity, length and date, or all that a
+synthetic sky is made from: a changed source means another folder, never a stale row. A set is built beside its place
+and renamed into it when it is complete and on disk: whatever kills the builder, there is a whole set or none.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import csv
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -21,6 +20,7 @@ from pathlib import Path
 import numpy as np
 
 from selfsup.data.packing import FORMAT, Fault, build, check_share, remove_abandoned
+from selfsup.data.pictures import Pictures
 from selfsup.types import DataError
 
 _log = logging.getLogger(__name__)
@@ -28,13 +28,13 @@ _log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Packed:
-    """A complete set of decoded images, in the order of their sources.
+    """A complete set of images, in the order of their sources.
 
     Args:
         folder: where it lies.
         ids: the galaxy of each row.
         images: (N, size, size, 3) uint8, mapped read-only.
-        unreadable: (id, file, reason) of each galaxy that has no row.
+        unreadable: (id, origin, reason) of each galaxy that has no row.
     """
 
     folder: Path
@@ -62,53 +62,46 @@ class Packed:
         return np.array([rows[galaxy] for galaxy in ids], dtype=np.int64)
 
 
-def pack(ids: Sequence[str], files: Sequence[Path], size_px: int, cache: str, max_unreadable_share: float) -> Packed:
-    """Decode each file once and keep the result; a set that is complete is opened without decoding anything.
+def pack(pictures: Pictures, cache: str, max_unreadable_share: float) -> Packed:
+    """Draw each picture once and keep the result; a set that is complete is opened without drawing anything.
 
     Args:
-        ids: galaxy of each file, no two the same.
-        files: the images.
-        size_px: edge of the packed images, in pixels.
+        pictures: where they come from.
         cache: folder in which packed sets live.
-        max_unreadable_share: share of the files, in [0, 1], that may be unreadable; they get no row.
+        max_unreadable_share: share of the pictures, in [0, 1], that may be unreadable; they get no row.
 
     Raises:
-        DataError: more files are unreadable than allowed, or all; the cache cannot be written; a packed set is damaged.
+        DataError: more are unreadable than allowed, or all; the cache cannot be written; a packed set is damaged.
     """
-    if not files:
+    count, size_px = len(pictures), pictures.size_px
+    if not count:
         raise DataError("there are no images to pack; see data.folder")
     home = Path(cache).expanduser().resolve()
-    folder = home / f"{_digest(ids, files, size_px)}-{size_px}px"
+    folder = home / f"{_digest(pictures)}-{size_px}px"
     if not folder.exists():
         try:
             home.mkdir(parents=True, exist_ok=True)
             remove_abandoned(home)
-            _require_room(home, len(files), size_px)
-            build(folder, ids, files, size_px, max_unreadable_share)
+            _require_room(home, count, size_px)
+            build(folder, pictures, max_unreadable_share)
         except OSError as error:
             raise DataError(f"{home}: cannot write packed images there ({error}); set data.cache=...") from error
     packed = _open(folder, size_px)
-    check_share(packed.unreadable, len(files), max_unreadable_share)
+    check_share(packed.unreadable, count, max_unreadable_share)
     if packed.unreadable:
-        shown = "; ".join(f"{file}: {reason}" for _, file, reason in packed.unreadable[:3])
+        shown = "; ".join(f"{origin}: {reason}" for _, origin, reason in packed.unreadable[:3])
         _log.warning(
             "%d of %d images are unreadable and left out (%s); all are listed in %s",
-            *(len(packed.unreadable), len(files), shown, folder / "unreadable.csv"),
+            *(len(packed.unreadable), count, shown, folder / "unreadable.csv"),
         )
     return packed
 
 
-def _digest(ids: Sequence[str], files: Sequence[Path], size_px: int) -> str:
-    """A name that changes when an id, a path, a length or a date of any source changes."""
-    total = hashlib.sha256(f"{FORMAT} {size_px}".encode())
-    resolved = {parent: os.path.realpath(parent) for parent in {file.parent for file in files}}
-    for galaxy, file in zip(ids, files, strict=True):
-        try:
-            status = file.stat()
-            about = (status.st_size, status.st_mtime_ns)
-        except OSError:  # gone, or a loop of links: `read_image` says which
-            about = (-1, -1)
-        total.update(json.dumps([galaxy, resolved[file.parent], file.name, *about]).encode())
+def _digest(pictures: Pictures) -> str:
+    """A name that changes when an id or a source of any picture changes."""
+    total = hashlib.sha256(f"{FORMAT} {pictures.size_px}".encode())
+    for piece in pictures.fingerprint():
+        total.update(piece.encode())
     return total.hexdigest()[:20]
 
 

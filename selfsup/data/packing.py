@@ -1,4 +1,4 @@
-"""How a packed set comes about: threads decode, one stream writes in the order of the sources, one rename publishes.
+"""How a packed set comes about: pictures are drawn, one stream writes them in their order, one rename publishes.
 
 The set is built beside its place, brought to disk file by file, and renamed; a builder that lost the race to another
 one drops its own. What a killed builder leaves is told by its name (machine and process) and removed by the next.
@@ -15,44 +15,28 @@ import shutil
 import socket
 import time
 import uuid
-import warnings
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
-from rich.console import Console
-from rich.progress import (
-    BarColumn,
-    MofNCompleteColumn,
-    Progress,
-    ProgressColumn,
-    Task,
-    TextColumn,
-    TimeRemainingColumn,
-)
-from rich.text import Text
 
-from selfsup.data.decode import Unreadable, read_image
+from selfsup.data.decode import Unreadable
+from selfsup.data.pictures import Pictures
+from selfsup.data.progress import reported
 from selfsup.durable import sync_folder, synced
 from selfsup.types import DataError
 
 _log = logging.getLogger(__name__)
 
 Fault = tuple[str, str, str]
-"""Galaxy id, file, what is wrong with it."""
+"""Galaxy id, where its picture comes from, what is wrong with it."""
 
 FORMAT = 1
 """Raised when the same files would give other bytes: it is part of the digest."""
 
 _LISTED = 10
 """Unreadable files named in an error or a log line."""
-
-_IN_FLIGHT = 8
-"""Images decoded or waiting per thread: enough to keep all busy behind a slow one, and memory does not grow."""
 
 _BUILDING = ".building-"
 """Begins the name of a half-built set; the machine and the process that build it follow."""
@@ -61,17 +45,17 @@ _ABANDONED_S = 24 * 3600.0
 """A half-built set of another machine, whose processes cannot be asked for, untouched this long is dead."""
 
 
-def build(folder: Path, ids: Sequence[str], files: Sequence[Path], size_px: int, max_share: float) -> None:
+def build(folder: Path, pictures: Pictures, max_share: float) -> None:
     """Build the set beside `folder` and rename it there; on any failure, Ctrl-C included, nothing stays."""
     unfinished = folder.parent / f"{_BUILDING}{socket.gethostname()}-{os.getpid()}-{uuid.uuid4().hex}"
     unfinished.mkdir()
     try:
-        kept, unreadable = _write_images(unfinished / "images.npy", ids, files, size_px, max_share)
-        check_share(unreadable, len(files), max_share)
+        kept, unreadable = _write_images(unfinished / "images.npy", pictures, max_share)
+        check_share(unreadable, len(pictures), max_share)
         _write(unfinished / "ids.json", json.dumps(kept))
         _write_unreadable(unfinished / "unreadable.csv", unreadable)
         bytes_long = (unfinished / "images.npy").stat().st_size
-        manifest = {"format": FORMAT, "size_px": size_px, "count": len(kept), "images_bytes": bytes_long}
+        manifest = {"format": FORMAT, "size_px": pictures.size_px, "count": len(kept), "images_bytes": bytes_long}
         _write(unfinished / "manifest.json", json.dumps(manifest, indent=1))
         sync_folder(unfinished)
         try:
@@ -85,32 +69,30 @@ def build(folder: Path, ids: Sequence[str], files: Sequence[Path], size_px: int,
         shutil.rmtree(unfinished, ignore_errors=True)
 
 
-def _write_images(
-    file: Path, ids: Sequence[str], files: Sequence[Path], size_px: int, max_share: float
-) -> tuple[list[str], list[Fault]]:
-    """Decode in threads, write in the order of the sources -> (ids kept, unreadable).
+def _write_images(file: Path, pictures: Pictures, max_share: float) -> tuple[list[str], list[Fault]]:
+    """Write the pictures in their order -> (ids kept, unreadable).
 
     Written as a stream, not through a memory map: on a full disk a map ends in SIGBUS, a stream in an error.
     """
     kept: list[str] = []
     unreadable: list[Fault] = []
+    count = len(pictures)
     with (
         synced(file) as stream,
-        _warnings_refuse(),
-        ThreadPoolExecutor(_threads()) as pool,
-        _reported(len(files)) as advance,
+        closing(pictures.drawn()) as drawn,
+        reported(count, pictures.work) as advance,
     ):
-        start = _write_header(stream, len(files), size_px)
-        for galaxy, path, pixels in zip(ids, files, _decoded(pool, files, size_px), strict=True):
+        start = _write_header(stream, count, pictures.size_px)
+        for row, (galaxy, pixels) in enumerate(zip(pictures.ids, drawn, strict=True)):
             if isinstance(pixels, Unreadable):
-                unreadable.append((galaxy, str(path), pixels.reason))
-                if len(unreadable) >= max(_LISTED, max_share * len(files) + 1):
+                unreadable.append((galaxy, pictures.origin(row), pixels.reason))
+                if len(unreadable) >= max(_LISTED, max_share * count + 1):
                     break  # it will be refused anyway, and there are enough to show
             else:
                 stream.write(np.ascontiguousarray(pixels).data)
                 kept.append(galaxy)
-            advance()
-        if _write_header(stream, len(kept), size_px) != start:
+            advance(1)
+        if _write_header(stream, len(kept), pictures.size_px) != start:
             raise RuntimeError("the header of a .npy file changed its length with the number of rows")
     return kept, unreadable
 
@@ -121,67 +103,6 @@ def _write_header(stream: BinaryIO, count: int, size_px: int) -> int:
     header = {"descr": "|u1", "fortran_order": False, "shape": (count, size_px, size_px, 3)}
     np.lib.format.write_array_header_1_0(stream, header)
     return stream.tell()
-
-
-def _threads() -> int:
-    """Processors that this process may use: Pillow decodes without holding the interpreter's lock."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _decoded(pool: ThreadPoolExecutor, files: Sequence[Path], size_px: int) -> Iterator[np.ndarray | Unreadable]:
-    """Each file's pixels or fault, in the order of the files, never more than a few images ahead."""
-    waiting: deque[Future[np.ndarray | Unreadable]] = deque()
-    for file in files:
-        waiting.append(pool.submit(_attempt, file, size_px))
-        if len(waiting) >= _IN_FLIGHT * _threads():
-            yield waiting.popleft().result()
-    while waiting:
-        yield waiting.popleft().result()
-
-
-@contextmanager
-def _warnings_refuse() -> Iterator[None]:
-    """What Pillow warns of in a file is a reason to leave it out.
-
-    Filters belong to the process: set here, once, they hold in the threads, where setting them would be a race.
-    """
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", module=r"PIL\.")
-        yield
-
-
-def _attempt(file: Path, size_px: int) -> np.ndarray | Unreadable:
-    try:
-        return read_image(file, size_px)
-    except Unreadable as fault:
-        return fault
-
-
-class _Speed(ProgressColumn):
-    """Images per second."""
-
-    def render(self, task: Task) -> Text:
-        return Text(f"{task.speed or 0.0:.0f} images/s")
-
-
-@contextmanager
-def _reported(total: int) -> Iterator[Callable[[], None]]:
-    """A function to call once per image: moves a bar on a terminal, elsewhere logs every tenth of the way."""
-    console = Console(stderr=True)
-    done, begun = 0, time.monotonic()
-    columns = (TextColumn("packing images"), BarColumn(), MofNCompleteColumn(), _Speed(), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=not console.is_terminal) as bar:
-        task = bar.add_task("pack", total=total)
-
-        def advance() -> None:
-            nonlocal done
-            done += 1
-            bar.advance(task)
-            if bar.disable and done * 10 // total > (done - 1) * 10 // total:
-                speed = done / max(time.monotonic() - begun, 1e-9)
-                _log.info("packed %d of %d images, %.0f images/s", done, total, speed)
-
-        yield advance
 
 
 def _write(file: Path, text: str) -> None:

@@ -1,20 +1,23 @@
 """The contract of a data set: a folder is read into galaxies, their image files, columns, votes and label.
 
-A reader finds files and reads tables, and opens no image; decoding is `packed.pack`'s. What all readers share is here:
-finding the images and the table beside them, the shares of the votes as columns, and the label.
+A reader finds files and reads tables, and opens no image; `packed.pack` does, through the `Pictures` it is handed. What
+all readers share is here: finding the images and the table beside them, the shares of the votes as columns, the label.
 """
 
 from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import ClassVar
 
 import numpy as np
 
+from selfsup.data.endless import Endless
 from selfsup.data.labels import read_label
+from selfsup.data.pictures import FilePictures, Pictures
 from selfsup.data.tables import Table, read_table
 from selfsup.types import ConfigError, DataError
 from selfsup.votes import QuestionTree
@@ -28,7 +31,7 @@ class Galaxies:
 
     Args:
         ids: (N) no two the same.
-        files: (N) images.
+        files: (N) images; none where the source draws them itself.
         columns: name -> (N,) float64 (NaN missing) or object str ("" missing).
         votes: (N, A) float32 counts; a row of zeros is a galaxy nobody voted on.
         tree: what the A columns of the votes are.
@@ -67,6 +70,9 @@ class Source(ABC):
     label: str | None
     classes: list[str] | None
 
+    structures: ClassVar[tuple[str, ...]] = ()
+    """Names of the K maps that `structure_maps` returns."""
+
     @abstractmethod
     def read(self) -> Galaxies:
         """Find the galaxies.
@@ -74,6 +80,26 @@ class Source(ABC):
         Raises:
             DataError: something is missing or malformed; says which file or column and what to do.
         """
+
+    def structure_maps(self, ids: Sequence[str]) -> np.ndarray:
+        """Galaxy ids -> (n, K, size, size) bool: where each of `structures` is; of this kind of data nobody knows.
+
+        Raises:
+            DataError: there are no such maps.
+        """
+        raise DataError(f"{self.folder}: no maps of structure belong to these images; only data=synthetic has them")
+
+    def pictures(self, found: Galaxies) -> Pictures:
+        """What is to be packed: here, the files."""
+        return FilePictures(found.ids, found.files, self.size_px)
+
+    def endless(self) -> Endless | None:
+        """Galaxies to learn from in place of the packed ones; here none."""
+        return None
+
+    def galaxy_of(self, picture: str) -> str:
+        """Id of a picture -> the galaxy in it: all pictures of one belong to the same part of the data."""
+        return picture
 
     def require_tree(self, expected: str | None) -> None:
         """Raise ConfigError unless `tree` is the one whose answers the files of this data set hold."""

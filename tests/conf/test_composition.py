@@ -46,7 +46,7 @@ def test_every_task_composes_and_is_a_module_of_its_name(task, compose):
     file = Path(__file__).parents[2] / "selfsup" / "tasks" / f"{task}.py"
     assert file.is_file()
     needs = {"embed": ["task.checkpoint=a", "task.output=b.parquet"], "probe": ["task.checkpoint=a"]}
-    needs["resume"] = ["task.run=a"]
+    needs |= {"resume": ["task.run=a"], "sky": ["task.output=a"], "shift": ["task.checkpoint=a"]}
     cfg = compose("data.folder=somewhere", f"task={task}", *needs.get(task, []))
     assert cfg.task.name == task
     OmegaConf.to_container(cfg, resolve=True, throw_on_missing=True)
@@ -88,7 +88,7 @@ def test_a_number_of_a_chosen_augmentation_can_be_changed(compose):
 @pytest.mark.parametrize(("group", "name"), CHOICES, ids=lambda value: value)
 def test_a_mistyped_key_of_any_option_is_a_fault(group, name, compose):
     choice = f"probe=[{name}]" if group == "probe" else f"{group}={name}"
-    at = f"probe.{name}" if group == "probe" else group
+    at = f"probe.{next(iter(compose(choice).probe))}" if group == "probe" else group
     with pytest.raises(ConfigError, match=f"{at}.no_such_key: "):
         validate(compose("data.folder=x", choice, f"+{at}.no_such_key=1"), (group,))
 

@@ -11,7 +11,8 @@ import torch
 from PIL import Image
 
 from selfsup.config import build
-from selfsup.data.datamodule import EpochOrder, GalaxyData, part_of
+from selfsup.data.datamodule import GalaxyData, part_of
+from selfsup.data.order import EpochOrder
 from selfsup.types import DataError
 
 TEXT = ["data=images", "data.table=labels.csv", "data.label=label", "data.classes=[round,elongated]", "data.size_px=16"]

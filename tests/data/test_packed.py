@@ -16,9 +16,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.data import packing
+from selfsup.data import packing, pictures
 from selfsup.data.decode import read_image
 from selfsup.data.packed import pack
+from selfsup.data.pictures import FilePictures
 from selfsup.types import DataError
 
 PROJECT = Path(__file__).resolve().parents[2]
@@ -27,15 +28,15 @@ REAL = PROJECT.parent / "shared" / "data"
 SLOW = """
 import hashlib, sys, time
 from pathlib import Path
-from selfsup.data import packing
+from selfsup.data import pictures
 from selfsup.data.packed import pack
-read = packing.read_image
+read = pictures.read_image
 def slow(file, size_px):
     time.sleep(float(sys.argv[3]))
     return read(file, size_px)
-packing.read_image = slow
+pictures.read_image = slow
 files = sorted(Path(sys.argv[1]).iterdir())
-packed = pack([file.stem for file in files], files, 8, sys.argv[2], 0.0)
+packed = pack(pictures.FilePictures([file.stem for file in files], files, 8), sys.argv[2], 0.0)
 print(hashlib.sha256(packed.images.tobytes()).hexdigest(), len(packed.ids))
 """
 
@@ -55,7 +56,7 @@ def packer(files, tmp_path):
 
     def packer(size_px=8, max_unreadable_share=0.0):
         ids = [file.stem for file in files]
-        return pack(ids, files, size_px, str(tmp_path / "cache"), max_unreadable_share)
+        return pack(FilePictures(ids, files, size_px), str(tmp_path / "cache"), max_unreadable_share)
 
     return packer
 
@@ -101,7 +102,7 @@ def test_another_process_maps_the_same_file(packer):
 
 def test_a_complete_set_is_opened_without_decoding(packer, monkeypatch):
     first = packer()
-    monkeypatch.setattr(packing, "read_image", lambda file, size_px: pytest.fail("decoded"))
+    monkeypatch.setattr(pictures, "read_image", lambda file, size_px: pytest.fail("decoded"))
     assert packer().folder == first.folder
 
 
@@ -177,7 +178,7 @@ def test_nothing_readable_is_an_error_whatever_the_share(packer, files):
 
 def test_no_files_are_an_error(tmp_path):
     with pytest.raises(DataError, match=re.escape("data.folder")):
-        pack([], [], 8, str(tmp_path), 0.0)
+        pack(FilePictures([], [], 8), str(tmp_path), 0.0)
 
 
 def test_a_damaged_set_is_refused(packer):
@@ -199,9 +200,9 @@ def test_a_full_disk_is_an_error_that_leaves_nothing(packer, tmp_path, monkeypat
 
 
 def test_a_set_larger_than_the_disk_is_refused_at_once(files, tmp_path, monkeypatch):
-    monkeypatch.setattr(packing, "read_image", lambda file, size_px: pytest.fail("decoded"))
+    monkeypatch.setattr(pictures, "read_image", lambda file, size_px: pytest.fail("decoded"))
     with pytest.raises(DataError, match="GB are free"):
-        pack([file.stem for file in files], files, 10**7, str(tmp_path / "cache"), 0.0)
+        pack(FilePictures([file.stem for file in files], files, 10**7), str(tmp_path / "cache"), 0.0)
 
 
 def test_a_killed_packer_leaves_what_the_next_one_removes(packer, tmp_path):
@@ -255,7 +256,7 @@ def test_progress_is_logged_in_tenths_where_there_is_no_terminal(packer, caplog)
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real galaxies are not here")
 def test_real_galaxies_are_all_readable(tmp_path):
     files = sorted((REAL / "rings_decals" / "images").iterdir())[:100]
-    packed = pack([file.stem for file in files], files, 64, str(tmp_path), 0.0)
+    packed = pack(FilePictures([file.stem for file in files], files, 64), str(tmp_path), 0.0)
     assert packed.images.shape == (100, 64, 64, 3)
     centre, corner = packed.images[:, 28:36, 28:36].mean(), packed.images[:, :8, :8].mean()
     assert centre > 2 * corner

@@ -1,0 +1,111 @@
+"""What a source hands over to be packed: pictures, in an order, whose ids are known before they are made."""
+
+from __future__ import annotations
+
+import json
+import os
+import warnings
+from abc import ABC, abstractmethod
+from collections import deque
+from collections.abc import Generator, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
+
+import numpy as np
+
+from selfsup.data.decode import Unreadable, read_image
+from selfsup.data.processors import processors
+from selfsup.data.progress import Work
+
+_IN_FLIGHT = 8
+"""Images decoded or waiting per thread: enough to keep all busy behind a slow one, and memory does not grow."""
+
+
+class Pictures(ABC):
+    """N pictures, each known by its galaxy's id before it is made.
+
+    Args:
+        ids: galaxy of each, no two the same.
+        size_px: edge, in pixels.
+    """
+
+    work: Work
+
+    def __init__(self, ids: Sequence[str], size_px: int) -> None:
+        self.ids, self.size_px = ids, size_px
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    @abstractmethod
+    def fingerprint(self) -> Iterator[str]:
+        """Pieces of a text that differs whenever an id or a pixel could."""
+
+    @abstractmethod
+    def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
+        """Each picture (size, size, 3) uint8, or why there is none, in order, on all processors."""
+
+    @abstractmethod
+    def origin(self, row: int) -> str:
+        """Where that picture comes from, for an error."""
+
+
+class FilePictures(Pictures):
+    """Image files, decoded in threads: Pillow decodes without holding the interpreter's lock.
+
+    Args:
+        ids: galaxy of each file, no two the same.
+        files: the images.
+        size_px: edge of the decoded pictures, in pixels.
+    """
+
+    work = Work("packing", "packed", "images")
+
+    def __init__(self, ids: Sequence[str], files: Sequence[Path], size_px: int) -> None:
+        super().__init__(ids, size_px)
+        self.files = files
+
+    def fingerprint(self) -> Iterator[str]:
+        """Changes when an id, a path, a length or a date of any file changes."""
+        resolved = {parent: os.path.realpath(parent) for parent in {file.parent for file in self.files}}
+        for galaxy, file in zip(self.ids, self.files, strict=True):
+            try:
+                status = file.stat()
+                about = (status.st_size, status.st_mtime_ns)
+            except OSError:  # gone, or a loop of links: `read_image` says which
+                about = (-1, -1)
+            yield json.dumps([galaxy, resolved[file.parent], file.name, *about])
+
+    def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
+        """Each file's pixels or fault, never more than a few images ahead."""
+        waiting: deque[Future[np.ndarray | Unreadable]] = deque()
+        with _warnings_refuse(), ThreadPoolExecutor(processors()) as pool:
+            for file in self.files:
+                waiting.append(pool.submit(_attempt, file, self.size_px))
+                if len(waiting) >= _IN_FLIGHT * processors():
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
+
+    def origin(self, row: int) -> str:
+        """The file."""
+        return str(self.files[row])
+
+
+@contextmanager
+def _warnings_refuse() -> Iterator[None]:
+    """What Pillow warns of in a file is a reason to leave it out.
+
+    Filters belong to the process: set here, once, they hold in the threads, where setting them would be a race.
+    """
+    with warnings.catch_warnings():
+        warnings.filterwarnings("error", module=r"PIL\.")
+        yield
+
+
+def _attempt(file: Path, size_px: int) -> np.ndarray | Unreadable:
+    try:
+        return read_image(file, size_px)
+    except Unreadable as fault:
+        return fault
