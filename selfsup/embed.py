@@ -8,12 +8,15 @@ import numpy as np
 import torch
 from omegaconf import OmegaConf
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from selfsup.catalogue import Catalogue
 from selfsup.checkpoint import read_checkpoint
 from selfsup.config import build
 from selfsup.encoders.base import Encoder
 from selfsup.types import Batch, DataError
+
+_HALF_MAX = torch.finfo(torch.float16).max
 
 
 def as_float(image: Tensor) -> Tensor:
@@ -44,6 +47,31 @@ def embed(
             rows.append(encoder(as_float(batch["image"].to(device_of(encoder)))).float().cpu().numpy())
     embedding = np.concatenate(rows) if rows else np.empty((0, encoder.dim), dtype=np.float32)
     return Catalogue.from_arrays(ids, embedding, dict(columns or {}), dict(provenance or {}))
+
+
+@torch.inference_mode()
+def feature_maps(encoder: Encoder, loader: Iterable[Batch], cells: int) -> np.ndarray:
+    """What the encoder says of each place: the maps of its pyramid on one grid, side by side.
+
+    These are hypercolumns (Hariharan et al. 2015, arXiv:1411.5752, section 3): fine maps know where, coarse ones what.
+
+    Args:
+        encoder: left in the mode (training or evaluation) in which it came.
+        loader: batches of galaxies.
+        cells: along each edge of the grid.
+
+    Returns:
+        (N, cells, cells, D) float16, where D is the sum of the pyramid's widths.
+    """
+    found: list[np.ndarray] = []
+    with evaluation_mode(encoder):
+        for batch in loader:
+            levels = encoder.pyramid(as_float(batch["image"].to(device_of(encoder))))
+            grids = [F.interpolate(each.float(), (cells, cells), mode="bilinear", antialias=True) for each in levels]
+            # Half precision halves some hundred MB; beyond its range it would become infinite.
+            column = torch.cat(grids, dim=1).clamp(-_HALF_MAX, _HALF_MAX).half()
+            found.append(column.permute(0, 2, 3, 1).contiguous().cpu().numpy())
+    return np.concatenate(found)
 
 
 class evaluation_mode:

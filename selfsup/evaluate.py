@@ -1,7 +1,9 @@
 """All probes on one encoder: the same function during the training (on `val`) and after it (on `test`)."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -9,15 +11,24 @@ import torch
 from sklearn.decomposition import PCA
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from torch import Tensor
+from torch.nn import functional as F
 
 from selfsup.catalogue import Catalogue
 from selfsup.data.datamodule import GalaxyData
-from selfsup.embed import as_float, device_of, embed, evaluation_mode
+from selfsup.data.decode import Unreadable, read_image
+from selfsup.data.source import list_images
+from selfsup.embed import as_float, device_of, embed, evaluation_mode, feature_maps
 from selfsup.encoders.base import Encoder
-from selfsup.probes.base import Probe, Scores
+from selfsup.probes.base import CatalogueProbe, FeatureMaps, MapProbe, Maps, Probe, Scores
+from selfsup.probes.split import hashed
+from selfsup.types import Batch, ConfigError, DataError
 
 FIT_PIXELS = 4000
 """Galaxies that the pixel baseline's components are fitted on, at most: more change nothing and take memory."""
+EXAMPLES = 8
+"""Images without truth that a probe of maps is shown, at most."""
+Describe = Callable[[Iterable[Batch], int], np.ndarray]
+"""Galaxies, cells along an edge -> (N, cells, cells, D) what is said of each cell."""
 
 
 @dataclass(frozen=True)
@@ -53,17 +64,22 @@ def evaluate(
         embed(encoder, data.catalogue_loader(rows), _columns(data, rows))
         for rows in (_labelled(data, train), _labelled(data, test))
     )
-    return _score(fitted, scored, probes)
+    asked = partial(_maps, data, (train, test), partial(feature_maps, encoder))
+    return _score(fitted, scored, probes, asked)
 
 
 def evaluate_pixels(
     data: GalaxyData, probes: Mapping[str, Probe], train: Sequence[str], test: Sequence[str], components: int
 ) -> Evaluation:
-    """The same probes on the principal components of the pixels, fitted on `train`: what no learning gives."""
+    """The same probes on what no learning gives: the principal components of the pixels, fitted on `train`.
+
+    Probes of maps are given each cell's pixels as they are.
+    """
     train_rows, test_rows = (_labelled(data, part) for part in (train, test))
     pixels = _pixels(data, train_rows[:: max(1, len(train_rows) // FIT_PIXELS)])
     pca = PCA(min(components, *pixels.shape), svd_solver="randomized", random_state=0).fit(pixels)
-    return _score(_project(pca, data, train_rows), _project(pca, data, test_rows), probes)
+    asked = partial(_maps, data, (train, test), _pixel_maps)
+    return _score(_project(pca, data, train_rows), _project(pca, data, test_rows), probes, asked)
 
 
 @torch.inference_mode()
@@ -87,8 +103,71 @@ def score_head(objective: Any, data: GalaxyData, test: Sequence[str]) -> dict[st
     return {f"head/{name}": value for name, value in scores.items()}
 
 
-def _score(train: Catalogue, test: Catalogue, probes: Mapping[str, Probe]) -> Evaluation:
-    return Evaluation({name: probe(train, test) for name, probe in probes.items()}, test)
+def _score(
+    train: Catalogue,
+    test: Catalogue,
+    probes: Mapping[str, Probe],
+    maps: Callable[[MapProbe], tuple[Maps, Maps, FeatureMaps | None]],
+) -> Evaluation:
+    """Give each probe what it asks for."""
+    scores = {}
+    for name, probe in probes.items():
+        if isinstance(probe, MapProbe):
+            scores[name] = probe(*maps(probe))
+        elif isinstance(probe, CatalogueProbe):
+            scores[name] = probe(train, test)
+        else:
+            raise TypeError(f"probe {name}: {type(probe).__name__} is neither a CatalogueProbe nor a MapProbe")
+    return Evaluation(scores, test)
+
+
+def _maps(
+    data: GalaxyData, parts: tuple[Sequence[str], Sequence[str]], describe: Describe, probe: MapProbe
+) -> tuple[Maps, Maps, FeatureMaps | None]:
+    """What a probe of maps asks for: train, test, examples."""
+    size_px = data.source.size_px
+    if size_px % probe.cells:
+        raise ConfigError(
+            f"{probe.cells} cells do not divide images of {size_px} px; write a divisor as the probe's `cells`"
+        )
+    counts = (probe.train_count, probe.test_count)
+    train, test = (_known_maps(data, *asked, probe.cells, describe) for asked in zip(parts, counts, strict=True))
+    return train, test, None if probe.examples is None else _examples(probe.examples, size_px, probe.cells, describe)
+
+
+def _known_maps(data: GalaxyData, parts: Sequence[str], count: int, cells: int, describe: Describe) -> Maps:
+    """At most `count` galaxies of these parts, chosen by their ids."""
+    rows = data.rows(*parts)
+    rows = np.sort(rows[np.argsort(hashed([data.packed.ids[row] for row in rows], "maps"), kind="stable")[:count]])
+    ids = [data.packed.ids[row] for row in rows]
+    truth = data.source.structure_maps(ids)  # first, because it may not exist
+    features = describe(data.catalogue_loader(rows), cells)
+    return Maps(ids, features, data.packed.images[rows], truth, data.source.structures)
+
+
+def _examples(folder: str, size_px: int, cells: int, describe: Describe) -> FeatureMaps:
+    """The first images of a folder, at the size of the others."""
+    files = list_images(Path(folder).expanduser())[:EXAMPLES]
+    images = np.stack([_read(file, size_px) for file in files])
+    ids = [file.stem for file in files]
+    batch = Batch(id=ids, image=torch.from_numpy(images).permute(0, 3, 1, 2))
+    return FeatureMaps(ids, describe([batch], cells), images)
+
+
+def _read(file: Path, size_px: int) -> np.ndarray:
+    try:
+        return read_image(file, size_px)
+    except Unreadable as error:
+        raise DataError(f"{file}: {error.reason}; remove it from the examples") from error
+
+
+def _pixel_maps(loader: Iterable[Batch], cells: int) -> np.ndarray:
+    """Galaxies -> (N, cells, cells, C P P) float16, the pixels of each cell."""
+    found = []
+    for batch in loader:
+        image = as_float(batch["image"])
+        found.append(F.pixel_unshuffle(image, image.shape[-1] // cells).permute(0, 2, 3, 1).half().numpy())
+    return np.concatenate(found)
 
 
 def _project(pca: PCA, data: GalaxyData, rows: np.ndarray) -> Catalogue:

@@ -7,7 +7,7 @@ from torch import nn
 
 from selfsup.config import build
 from selfsup.data.datamodule import GalaxyData
-from selfsup.embed import as_float, device_of, embed, evaluation_mode
+from selfsup.embed import as_float, device_of, embed, evaluation_mode, feature_maps
 
 
 @pytest.fixture
@@ -74,3 +74,53 @@ def test_no_galaxies_make_an_empty_catalogue(encoder):
 
 def test_device_is_the_parameters(encoder):
     assert device_of(encoder) == torch.device("cpu")
+
+
+@pytest.mark.parametrize("name", ["tiny_resnet", "tiny_vit"])
+def test_every_cell_has_the_features_of_every_level(name, tiny, compose, data):
+    torch.manual_seed(0)
+    encoder = build(compose(*tiny, f"encoder={name}").encoder, "encoder")
+    rows = data.rows("test")
+    found = feature_maps(encoder, data.catalogue_loader(rows, 7), cells=8)
+    image = next(iter(data.catalogue_loader(rows)))["image"]
+    encoder.eval()
+    with torch.no_grad():
+        levels = encoder.pyramid(as_float(image))
+    assert found.shape == (len(rows), 8, 8, sum(level.shape[1] for level in levels))
+    assert found.dtype == np.float16
+    assert np.isfinite(found).all()
+    start = 0
+    for level in levels:  # one that is on the grid already is there as it is
+        part = found[..., start : start + level.shape[1]].astype(np.float32)
+        start += level.shape[1]
+        if level.shape[-1] == 8:
+            np.testing.assert_allclose(part, level.permute(0, 2, 3, 1).numpy(), rtol=2e-3, atol=2e-3)
+    assert any(level.shape[-1] == 8 for level in levels)
+
+
+def test_a_place_stays_where_it_is():
+    class Sees(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.unused = nn.Linear(1, 1)
+
+        def pyramid(self, image):
+            return [image, nn.functional.avg_pool2d(image, 8)]
+
+    image = torch.zeros(1, 3, 32, 32)
+    image[..., 20:24, 12:16] = 1
+    found = feature_maps(Sees(), [{"id": ["a"], "image": image}], cells=8)
+    assert found.shape == (1, 8, 8, 6)
+    fine, coarse = (found[0, ..., level].astype(float) for level in (0, 3))
+    assert np.argwhere(fine == fine.max()).tolist() == [[5, 3]]
+    assert [5, 3] in np.argwhere(coarse == coarse.max()).tolist()  # which knows no better than 8 px
+
+
+def test_maps_are_asked_in_evaluation_and_do_not_overflow(encoder, data):
+    encoder.train()
+    loader = data.catalogue_loader(data.rows("test"))
+    assert np.array_equal(feature_maps(encoder, loader, 4), feature_maps(encoder, loader, 4))
+    assert encoder.training
+    plain = encoder.pyramid
+    encoder.pyramid = lambda image: [1e9 * level for level in plain(image)]
+    assert np.isfinite(feature_maps(encoder, loader, 4)).all()

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from torch import nn
 
@@ -10,7 +11,8 @@ from selfsup.config import build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.encoders.base import Encoder
 from selfsup.evaluate import evaluate, evaluate_pixels, score_head
-from selfsup.probes.base import Probe, Scores
+from selfsup.probes.base import CatalogueProbe, MapProbe, Probe, Scores
+from selfsup.types import ConfigError, DataError
 
 TRAIN, TEST = ("train", "val"), ("test",)
 
@@ -39,7 +41,7 @@ class Roundness(Encoder):
         return torch.stack([root / (xx + yy), xx + yy, xx * yy - xy * xy], dim=1)
 
 
-class Seen(Probe):
+class Seen(CatalogueProbe):
     """Remembers what it is given."""
 
     def __call__(self, train, test):
@@ -160,3 +162,96 @@ def test_an_objective_without_a_head_has_no_score(make):
     silent = Says("label", None)
     silent.predict = lambda image: {}
     assert score_head(silent, data, TEST) == {}
+
+
+class Eyes(Roundness):
+    """An encoder that sees the image as it is."""
+
+    def pyramid(self, image):
+        return [image]
+
+
+class SeenMaps(MapProbe):
+    """Remembers what it is given."""
+
+    def __init__(self, train_count=30, test_count=10, cells=8, examples=None):
+        self.train_count, self.test_count, self.cells, self.examples = train_count, test_count, cells, examples
+
+    def __call__(self, train, test, examples=None):
+        self.train, self.test, self.shown = train, test, examples
+        return Scores({"galaxies": float(len(test.ids))})
+
+
+@pytest.fixture
+def mapped(make):
+    """Galaxies of which it is known where they are bright, and where they are faint."""
+    data, _ = make()
+
+    def structure_maps(ids):
+        light = data.packed.images[data.packed.index_of(ids)].mean(axis=3)
+        return np.stack([light > 130, (light > 40) & (light <= 130)], axis=1)
+
+    data.source.structure_maps = structure_maps
+    data.source.structures = ("core", "halo")
+    return data
+
+
+def test_probes_of_maps_get_maps_and_the_others_catalogues(mapped):
+    one, other = SeenMaps(), Seen()
+    found = evaluate(Eyes(), mapped, {"maps": one, "rows": other}, TRAIN, TEST)
+    assert list(found.scores) == ["maps", "rows"]
+    assert found.metrics["probe/maps/galaxies"] == 10.0
+    assert (len(one.train.ids), len(one.test.ids)) == (30, 10)
+    assert set(one.train.ids) <= set(other.train.ids)
+    assert set(one.test.ids) <= set(other.test.ids)
+    assert one.train.features.shape == (30, 8, 8, 3)
+    assert one.train.names == ("core", "halo")
+    np.testing.assert_array_equal(one.test.images, mapped.packed.images[mapped.packed.index_of(one.test.ids)])
+    np.testing.assert_array_equal(one.test.truth, mapped.source.structure_maps(one.test.ids))
+    assert one.shown is None
+
+
+def test_every_encoder_and_the_pixels_are_asked_about_the_same_galaxies(mapped):
+    one, two = SeenMaps(), SeenMaps(train_count=20, test_count=1000)
+    evaluate(Eyes(), mapped, {"maps": one}, TRAIN, TEST)
+    evaluate_pixels(mapped, {"maps": two}, TRAIN, TEST, components=4)
+    assert set(two.train.ids) < set(one.train.ids)
+    assert len(two.test.ids) == len(mapped.rows(*TEST))
+    assert two.train.features.shape == (20, 8, 8, 48)
+    corner = two.train.images[:, 4:8, 8:12].transpose(0, 3, 1, 2).reshape(20, -1) / 255  # cell (1, 2)
+    np.testing.assert_allclose(two.train.features[:, 1, 2], corner, atol=1e-3)
+
+
+def test_the_dense_probe_finds_what_the_features_show(mapped, compose, tiny, tmp_path):
+    for name in ("a.png", "b.png"):
+        Image.fromarray(np.full((50, 40, 3), 90, np.uint8)).save(tmp_path / name)
+    small = ("probe.dense.cells=16", f"probe.dense.examples={tmp_path}", "probe.dense.max_iter=30")
+    probes = build_all(compose(*tiny, "probe=[dense]", *small).probe, "probe")
+    found = evaluate(Eyes(), mapped, probes, TRAIN, TEST)
+    assert found.metrics["probe/dense/iou_core"] > 0.8
+    assert found.metrics["probe/dense/iou_core"] > found.metrics["probe/dense/iou_constant"]
+    overlays = found.scores["dense"].overlays
+    assert [each.truth is None for each in overlays] == [False] * 8 + [True] * 2
+    assert {each.image.shape for each in overlays} == {(32, 32, 3)}
+    assert overlays[-1].predicted.shape == (2, 32, 32)
+    assert evaluate(Eyes(), mapped, probes, TRAIN, TEST).metrics == found.metrics
+
+
+def test_data_without_maps_names_those_that_have_them(make):
+    data, _ = make()
+    with pytest.raises(DataError, match="data=synthetic"):
+        evaluate(Eyes(), data, {"maps": SeenMaps()}, TRAIN, TEST)
+
+
+def test_what_cannot_be_mapped_is_refused(mapped, tmp_path):
+    with pytest.raises(ConfigError, match="5 cells do not divide images of 32 px"):
+        evaluate(Eyes(), mapped, {"maps": SeenMaps(cells=5)}, TRAIN, TEST)
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    with pytest.raises(DataError, match=r"broken\.png: neither JPEG nor PNG"):
+        evaluate(Eyes(), mapped, {"maps": SeenMaps(examples=str(tmp_path))}, TRAIN, TEST)
+
+    class Neither(Probe):
+        pass
+
+    with pytest.raises(TypeError, match="neither"):
+        evaluate(Eyes(), mapped, {"it": Neither()}, TRAIN, TEST)

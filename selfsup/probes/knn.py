@@ -10,14 +10,14 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from selfsup.catalogue import Catalogue
-from selfsup.probes.base import Probe, Scores
+from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import accuracy, balanced_accuracy, confusion_counts
 from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import inner_validation, require_positive, require_share
 from selfsup.types import ConfigError, DataError
 
 
-class KNN(Probe):
+class KNN(CatalogueProbe):
     """Weighted k-nearest-neighbour classification.
 
     Metrics: `accuracy` and `balanced_accuracy` at the chosen `k`, and both for every k (`accuracy_k20`).

@@ -13,14 +13,14 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from selfsup.catalogue import Catalogue
-from selfsup.probes.base import Probe, Scores
+from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import accuracy, balanced_accuracy, confusion_counts, f1_macro
 from selfsup.probes.logistic import logistic_path
 from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import inner_validation, require_positive, require_share
 
 
-class Linear(Probe):
+class Linear(CatalogueProbe):
     """Logistic regression on standardised embeddings.
 
     Metrics: `accuracy`, `balanced_accuracy`, `f1` (macro), `roc_auc` (one against the rest, mean over classes; of the

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from selfsup.catalogue import Catalogue
-from selfsup.probes.base import Probe, Scores
+from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.ridge import Ridge, choose_alpha, r2
 from selfsup.probes.rows import read_numbers
 from selfsup.probes.split import require_positive, require_share
@@ -19,7 +19,7 @@ from selfsup.probes.split import require_positive, require_share
 _SIGMAS_PER_MAD = 1.4826
 
 
-class Regression(Probe):
+class Regression(CatalogueProbe):
     """Ridge regression from embeddings to one number per galaxy.
 
     Metrics, in the column's unit where they have one: `r2`, `mae`, `mae_constant` (of answering with the mean of

@@ -15,7 +15,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from selfsup.catalogue import Catalogue
-from selfsup.probes.base import Probe, Scores
+from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import balanced_accuracy, confusion_counts
 from selfsup.probes.logistic import logistic_path
 from selfsup.probes.rows import Rows, read_classes
@@ -26,7 +26,7 @@ _log = logging.getLogger(__name__)
 _FEWEST_DRAWS = 5  # with fewer, the standard deviation over draws is itself too uncertain to compare encoders by
 
 
-class Rings(Probe):
+class Rings(CatalogueProbe):
     """Few-shot logistic regression of one class against the rest, scored on all of test.
 
     Metrics: `auc_n8_mean`, `auc_n8_std`, and so on for each n, `balanced_accuracy` and `f1` (of the positive class)

@@ -11,14 +11,14 @@ from collections.abc import Sequence
 import numpy as np
 
 from selfsup.catalogue import Catalogue
-from selfsup.probes.base import Probe, Scores
+from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.ridge import Ridge, choose_alpha, r2
 from selfsup.probes.rows import read_numbers
 from selfsup.probes.split import require_positive, require_share
 from selfsup.types import DataError
 
 
-class Votes(Probe):
+class Votes(CatalogueProbe):
     """Ridge regression from embeddings to all vote shares at once.
 
     Metrics: `mae` and `rmse` (over galaxies and answers), `mae_constant`, `r2` (mean over the answers that vary) and

@@ -16,6 +16,7 @@ from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import as_float
 from selfsup.evaluate import Evaluation
 from selfsup.report.figures import contact_sheet, loss_curves
+from selfsup.report.overlays import draw_overlays
 from selfsup.report.score_figures import comparison_figure, draw_map, draw_scores
 from selfsup.training.wandb_run import show_confusion, show_figure, show_table
 from selfsup.views.multiview import MultiView
@@ -39,6 +40,7 @@ def draw_evaluations(folder: Path, found: Mapping[str, Evaluation], data: Galaxy
     for name, scores in trained.scores.items():
         curves = {who: e.scores[name].curve for who, e in found.items()}
         figures += draw_scores(name, scores.confusion, scores.classes, curves, folder)
+        figures += draw_overlays(name, scores.overlays, scores.classes, folder)
     rows = data.packed.index_of(trained.test.ids)
     return figures + draw_map(trained.test.embedding(), data.packed.images, rows, folder)
 
