@@ -124,6 +124,25 @@ def few_shot_curve(curves: Mapping[str, Curve], out: Path, baselines: Mapping[st
 
 
 @rc_context(STYLE)
+def curves_with_error(curves: Mapping[str, Curve], along: str, score: str, out: Path) -> None:
+    """Draw a score along a quantity, mean and one standard deviation, each curve labelled at its end.
+
+    Args:
+        curves: label -> {"at": the quantity, "mean": scores, "std": their uncertainty}.
+        along: name of the quantity.
+        score: name of the score.
+        out: where the PNG goes.
+    """
+    figure, (axis,) = _grid(1, 1, height_in=4.6)
+    for colour, curve in zip(_colours(len(curves)), curves.values(), strict=True):
+        at, mean, std = (np.asarray(curve[key], dtype=float) for key in ("at", "mean", "std"))
+        axis.errorbar(at, mean, std, marker="o", markersize=4, color=colour, elinewidth=0.8)
+    axis.set(xlabel=along, ylabel=score)
+    _label_ends(axis, [(name, float(curve["mean"][-1])) for name, curve in curves.items()], _colours(len(curves)))
+    _save(figure, out)
+
+
+@rc_context(STYLE)
 def regression_scatter(true: np.ndarray, predicted: np.ndarray, out: Path, name: str) -> None:
     """(N,) true and (N,) predicted values -> one against the other, with the line of agreement, R2 and mean error."""
     figure, (axis,) = _grid(1, 1, height_in=6.0)
