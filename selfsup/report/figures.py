@@ -238,6 +238,8 @@ def contact_sheet(
 def _series(metrics_csv: Path) -> dict[str, dict[int, float]]:
     """Column -> step -> the last finite value logged there."""
     series: dict[str, dict[int, float]] = defaultdict(dict)
+    if not metrics_csv.is_file():  # a training of fewer steps than are logged
+        return series
     with metrics_csv.open(newline="") as file:
         for row in csv.DictReader(file):
             step = int(float(row["step"]))

@@ -16,8 +16,8 @@ from selfsup.report.galaxy_map import galaxy_map
 
 Captioned = list[tuple[Path, str]]
 Curves = Mapping[str, Mapping[str, list[float]]]
-HEADLINES = ("balanced_accuracy", "accuracy", "f1", "roc_auc", "r2", "mae", "auc_all")
-"""Metrics worth a bar when encoders are compared."""
+HEADLINES = ("balanced_accuracy", "accuracy", "f1", "roc_auc", "r2", "mae", "auc_all", "iou_mean")
+"""Metrics worth a bar when encoders are compared; so is each parameter's R2."""
 
 
 def draw_scores(
@@ -54,7 +54,7 @@ def draw_scores(
 def comparison_figure(metrics: Mapping[str, Mapping[str, float]], folder: Path) -> Captioned:
     """Trained beside untrained beside pixels, on the headline metrics; nothing without scores."""
     chosen = {
-        encoder: {_headline(name): v for name, v in values.items() if name.rsplit("/", 1)[-1] in HEADLINES}
+        encoder: {_headline(name): v for name, v in values.items() if _is_headline(name)}
         for encoder, values in metrics.items()
     }
     if not any(chosen.values()):
@@ -71,6 +71,11 @@ def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder
     out = folder / "map.jpg"
     galaxy_map(embedding, images[rows], out, n_side)
     return [(out, "Galaxies of the test part on the first two principal components of their embedding.")]
+
+
+def _is_headline(metric: str) -> bool:
+    leaf = metric.rsplit("/", 1)[-1]
+    return leaf in HEADLINES or leaf.startswith("r2_")
 
 
 def _headline(metric: str) -> str:
