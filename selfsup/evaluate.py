@@ -16,7 +16,7 @@ from torch.nn import functional as F
 from selfsup.catalogue import Catalogue
 from selfsup.data.datamodule import GalaxyData
 from selfsup.data.decode import Unreadable, read_image
-from selfsup.data.source import list_images
+from selfsup.data.source import Source, list_images
 from selfsup.embed import as_float, device_of, embed, evaluation_mode, feature_maps
 from selfsup.encoders.base import Encoder
 from selfsup.probes.base import CatalogueProbe, FeatureMaps, MapProbe, Maps, Probe, Scores
@@ -54,6 +54,13 @@ class Predictor(Protocol):
 
     def predict(self, image: Tensor) -> dict[str, Tensor]:
         """(B, C, H, W) in [0, 1] -> what the head says."""
+
+
+def require_maps(source: Source, probes: Mapping[str, Probe]) -> None:
+    """Raise ConfigError where a probe asks for maps that this kind of data does not have."""
+    asking = [name for name, probe in probes.items() if isinstance(probe, MapProbe)]
+    if asking and not source.structures:
+        raise ConfigError(f"probe={asking}: these images have no maps of structure; write data=synthetic, or others")
 
 
 def evaluate(

@@ -127,3 +127,28 @@ def test_a_sweep_goes_on_when_a_job_fails(choices, tmp_path):
         assert (tmp_path / "sweep" / job / LAST).is_file()
         with (tmp_path / "sweep" / job / "metrics.csv").open(newline="") as table:
             assert len([row for row in csv.DictReader(table) if row.get("train/loss")]) == 5
+
+
+def test_a_probe_of_maps_is_refused_before_the_training_where_there_are_none(choices, selfsup, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    ended = selfsup(*(c for c in choices if not c.startswith("probe")), "probe=[dense]", "probe.dense.cells=8")
+    assert ended.code == 1
+    assert "no maps of structure; write data=synthetic" in ended.err
+    assert not list(tmp_path.rglob("last.ckpt"))
+
+
+def test_the_synthetic_sky_from_nothing_to_a_report_with_overlays(selfsup, tmp_path, galaxies, monkeypatch):
+    """The default data, the dense probe among the others, and real pictures below its figure."""
+    monkeypatch.chdir(tmp_path)
+    ended = selfsup(
+        *("data.count=240", "data.size_px=32", "encoder=tiny_resnet", "trainer.batch_size=16", "trainer.max_epochs=1"),
+        *("trainer.log_every_steps=1", "trainer.accelerator=cpu", "trainer.precision=32-true", "hydra.run.dir=run"),
+        *("task.pixel_components=8", "probe=[votes,parameters,sky_rings,dense]", "probe.rings.n_per_class=[8]"),
+        *("probe.dense.cells=8", "probe.dense.max_iter=5", f"probe.dense.examples={galaxies}"),
+    )
+    assert ended.code == 0, ended.err
+    report = assert_reported(tmp_path / "run")
+    names = set(report["comparison"]["untrained"])
+    assert {"probe/dense/iou_mean", "probe/parameters/r2_inclination_deg", "probe/votes/mae"} <= names
+    assert any(name.startswith("probe/rings/auc_n8") for name in names)
+    assert "figures/dense_maps.jpg" in report["figures"]

@@ -65,6 +65,7 @@ def build(folder: Path, pictures: Pictures, max_share: float) -> None:
                 raise
             _log.info("another process packed %s first; using its images", folder)
         sync_folder(folder.parent)
+        pictures.packed()
     finally:
         shutil.rmtree(unfinished, ignore_errors=True)
 

@@ -47,6 +47,10 @@ class Pictures(ABC):
         """Each picture (size, size, 3) uint8, or why there is none, in order, on all processors."""
 
     @abstractmethod
+    def packed(self) -> None:
+        """Told when all are in their place: nothing that was kept for a restart is needed any more."""
+
+    @abstractmethod
     def origin(self, row: int) -> str:
         """Where that picture comes from, for an error."""
 
@@ -87,6 +91,9 @@ class FilePictures(Pictures):
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+    def packed(self) -> None:
+        """Nothing was kept."""
 
     def origin(self, row: int) -> str:
         """The file."""

@@ -6,10 +6,13 @@ Everything at a position is a function of what `Sky` holds, so any process can d
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 import json
+import shutil
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -20,6 +23,7 @@ from selfsup.data.decode import Unreadable
 from selfsup.data.parallel import in_order
 from selfsup.data.pictures import Pictures
 from selfsup.data.progress import Work
+from selfsup.durable import replacing
 from selfsup.sky import population, streams, truth, volunteers
 from selfsup.sky.galaxy import Galaxy, index_of
 from selfsup.sky.maps import structure_maps
@@ -28,6 +32,9 @@ from selfsup.sky.view import View
 
 CHUNK = 16
 """Galaxies that a process draws before it hands them over: few enough to share the work out evenly."""
+
+BLOCK_BYTES = 64_000_000
+"""Of pictures, after which what is drawn is kept: about half a minute of work on two processors."""
 
 _EXPOSURE = "-e"
 """Between a galaxy's name and the number of its exposure; the first has none."""
@@ -108,18 +115,21 @@ def chunks(count: int) -> list[range]:
 
 
 class SkyPictures(Pictures):
-    """Galaxies drawn by one process per processor.
+    """Galaxies drawn by one process per processor; of a large set, what is drawn outlives an interruption.
 
     Args:
         ids: of the pictures, in the order of their positions.
         sky: that they are of.
+        cache: folder in which finished blocks wait until all are packed.
     """
 
     work = Work("rendering", "rendered", "images")
 
-    def __init__(self, ids: Sequence[str], sky: Sky) -> None:
+    def __init__(self, ids: Sequence[str], sky: Sky, cache: str) -> None:
         super().__init__(ids, sky.view.size_px)
         self.sky = sky
+        digest = hashlib.sha256("".join(self.fingerprint()).encode()).hexdigest()[:20]
+        self.blocks = Path(cache).expanduser().resolve() / f".blocks-{digest}"
 
     def fingerprint(self) -> Iterator[str]:
         """Changes with anything that the pictures depend on; the questions put to volunteers are not among it."""
@@ -127,14 +137,34 @@ class SkyPictures(Pictures):
         yield json.dumps({"count": len(self), **sky.describe()}, sort_keys=True)
 
     def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
-        """Each picture."""
+        """Each picture; blocks that an earlier attempt finished are read."""
         parts = chunks(len(self))
-        for images in in_order(partial(_draw, self.sky, parts), len(parts)):
-            yield from images
+        block = max(1, BLOCK_BYTES // (CHUNK * self.size_px**2 * 3))
+        for start in range(0, len(parts), block):
+            yield from self._block(parts[start : start + block], kept=len(parts) > block)
+
+    def packed(self) -> None:
+        """Forget the blocks."""
+        shutil.rmtree(self.blocks, ignore_errors=True)
 
     def origin(self, row: int) -> str:
         """Its own id: there is no file."""
         return self.ids[row]
+
+    def _block(self, parts: Sequence[range], kept: bool) -> Iterator[np.ndarray]:
+        """The pictures of some chunks, read, or drawn and, to be `kept`, written once all of them are there."""
+        file = self.blocks / f"{parts[0].start}.npy"
+        if kept and file.is_file():
+            yield from np.load(file, allow_pickle=False)
+            return
+        drawn = []
+        for images in in_order(partial(_draw, self.sky, parts), len(parts)):
+            yield from images
+            drawn.append(images)
+        if kept:
+            self.blocks.mkdir(parents=True, exist_ok=True)
+            with replacing(file) as stream:
+                np.save(stream, np.concatenate(drawn), allow_pickle=False)
 
 
 def _draw(sky: Sky, parts: Sequence[range], task: int) -> np.ndarray:

@@ -89,7 +89,7 @@ class Synthetic(Source):
 
     def pictures(self, found: Galaxies) -> Pictures:
         """The galaxies, to be rendered."""
-        return SkyPictures(found.ids, self.sky)
+        return SkyPictures(found.ids, self.sky, self.cache)
 
     def structure_maps(self, ids: Sequence[str]) -> np.ndarray:
         """Galaxy ids -> (n, 5, size, size) bool, in the order of `structures`."""

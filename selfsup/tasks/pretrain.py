@@ -19,7 +19,7 @@ from selfsup.data.datamodule import GalaxyData
 from selfsup.data.source import Source
 from selfsup.durable import replacing
 from selfsup.encoders.base import Encoder
-from selfsup.evaluate import Evaluation, evaluate, evaluate_pixels, score_head
+from selfsup.evaluate import Evaluation, evaluate, evaluate_pixels, require_maps, score_head
 from selfsup.objectives.base import Objective
 from selfsup.probes.base import Probe
 from selfsup.report.run_report import write_report
@@ -86,6 +86,7 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     learner = Learner(objective, views, make_optimizer, settings, _plain(cfg))
     probes = build_all(cfg.probe, "probe", trust=trust)
     source: Source = build(cfg.data, "data", trust=trust)
+    require_maps(source, probes)
     data = GalaxyData(source, settings.batch_size, settings.workers, cfg.seed, settings.splits)
     data.narrow_to(objective.targets)
     if "label" in objective.targets and data.label is not None:

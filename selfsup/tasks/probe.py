@@ -8,7 +8,7 @@ from omegaconf import DictConfig, OmegaConf
 from selfsup.config import build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import load_objective
-from selfsup.evaluate import evaluate, evaluate_pixels, score_head
+from selfsup.evaluate import evaluate, evaluate_pixels, require_maps, score_head
 from selfsup.report.run_report import write_report
 from selfsup.tasks._report import command, draw_evaluations, show
 from selfsup.tasks._sizes import at_trained_size
@@ -26,6 +26,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     objective = load_objective(checkpoint, trust)
     probes = build_all(cfg.probe, "probe", trust=trust)
     source = build(at_trained_size(cfg.data, checkpoint), "data", trust=trust)
+    require_maps(source, probes)
     data = GalaxyData(source, batch_size=256, workers=0, seed=cfg.seed, splits=TRAIN)
     found = {
         "trained": evaluate(objective.online_encoder(), data, probes, TRAIN, TEST),

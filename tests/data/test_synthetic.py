@@ -1,5 +1,6 @@
 """A data set without files: a function of its configuration, whoever draws it and in which order."""
 
+import dataclasses
 import logging
 from functools import partial
 
@@ -14,6 +15,7 @@ from selfsup.data.packed import pack
 from selfsup.data.rendering import chunks
 from selfsup.sky import streams, volunteers
 from selfsup.sky.galaxy import FAMILIES
+from selfsup.sky.maps import structure_maps
 from selfsup.sky.observe import observe
 from selfsup.sky.population import draw
 from selfsup.sky.truth import parameters
@@ -184,3 +186,43 @@ def test_what_cannot_be_drawn_is_refused_before_anything_is(overrides, says, sou
 def test_a_label_that_is_no_column_is_named(source):
     with pytest.raises(DataError, match=r"no column 'famly'.*did you mean .?family"):
         source("data.label=famly").read()
+
+
+def test_an_interrupted_rendering_goes_on_where_it_stopped(source, monkeypatch):
+    """Three blocks of a chunk each; cut while the second is drawn."""
+    monkeypatch.setattr(rendering, "BLOCK_BYTES", 16 * 16**2 * 3)
+    here = source("data.count=40")
+    found = here.read()
+    whole = here.sky.images(range(40))
+    done = []
+
+    def draw_until_cut(sky, parts, task, stop=1):
+        if len(done) == stop:
+            raise KeyboardInterrupt
+        done.append(parts[task].start)
+        return sky.images(parts[task])
+
+    monkeypatch.setattr(rendering, "_draw", draw_until_cut)
+    with pytest.raises(KeyboardInterrupt):
+        pack(here.pictures(found), here.cache, 0.0)
+    assert done == [0]
+    done.clear()
+    monkeypatch.setattr(rendering, "_draw", partial(draw_until_cut, stop=-1))
+    images = pack(here.pictures(found), here.cache, 0.0).images
+    assert done == [16, 32]
+    np.testing.assert_array_equal(images, whole)
+    assert not here.pictures(found).blocks.exists()
+
+
+def test_maps_of_structure_follow_the_ids(source):
+    here = source("data.first=100", "data.exposures=2", "data.size_px=32")
+    ids = here.read().ids
+    maps = here.structure_maps([ids[5], ids[0]])
+    assert maps.shape == (2, len(here.structures), 32, 32)
+    np.testing.assert_array_equal(maps[1], structure_maps([draw(0, 100, "balanced")], here.sky.view)[0])
+    again = dataclasses.replace(here.sky.view, epoch=1)
+    np.testing.assert_array_equal(maps[0], structure_maps([draw(0, 102, "balanced")], again)[0])
+
+
+def test_another_stretch_of_the_same_sky(source):
+    assert source("data.first=8").read().ids[:4] == source().read().ids[8:12]
