@@ -124,3 +124,11 @@ def load_encoder(checkpoint: Path, trust: Sequence[str] = ()) -> Encoder:
     """The encoder that a training published (a teacher, where the method publishes its teacher); errors as above."""
     encoder: Encoder = load_objective(checkpoint, trust).online_encoder()
     return encoder
+
+
+def load_untrained(checkpoint: Path, trust: Sequence[str] = ()) -> Encoder:
+    """The same encoder before its training, with the same first weights; errors as above."""
+    cfg = OmegaConf.create(read_checkpoint(checkpoint)["config"])
+    torch.manual_seed(cfg.seed)
+    encoder: Encoder = build(cfg.encoder, "encoder", trust=trust)
+    return encoder

@@ -63,6 +63,7 @@ def test_pretrain_probe_embed_and_views(choices, data, selfsup, tmp_path, monkey
     assert ended.code == 0, ended.err
     probed = assert_reported(tmp_path / "probed")
     assert probed["metrics"] == trained["metrics"]  # offline as online, to the last bit
+    assert probed["comparison"] == trained["comparison"]
 
     ended = selfsup("task=embed", f"task.checkpoint={run}", *data[:2], "task.output=found/galaxies.parquet")
     assert ended.code == 0, ended.err

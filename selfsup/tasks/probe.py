@@ -7,7 +7,7 @@ from omegaconf import DictConfig, OmegaConf
 
 from selfsup.config import build, build_all
 from selfsup.data.datamodule import GalaxyData
-from selfsup.embed import load_objective
+from selfsup.embed import load_objective, load_untrained
 from selfsup.evaluate import evaluate, evaluate_pixels, require_maps, score_head
 from selfsup.report.run_report import write_report
 from selfsup.tasks._report import command, draw_evaluations, show
@@ -30,6 +30,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     data = GalaxyData(source, batch_size=256, workers=0, seed=cfg.seed, splits=TRAIN)
     found = {
         "trained": evaluate(objective.online_encoder(), data, probes, TRAIN, TEST),
+        "untrained": evaluate(load_untrained(checkpoint, trust), data, probes, TRAIN, TEST),
         "pixels": evaluate_pixels(data, probes, TRAIN, TEST, cfg.task.pixel_components),
     }
     scores = found["trained"].metrics | score_head(objective, data, TEST)
