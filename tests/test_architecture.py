@@ -39,7 +39,7 @@ LOOKING = ("catalogue", "catalogue_files", "catalogue_values", "durable", "votes
 """The half that looks, and what it is made of."""
 NEVER = {
     **{room: {"torch", "lightning", "torchvision"} for room in LOOKING},
-    **{room: {"lightning", "hydra"} for room in ("objectives", "encoders", "views", "probes")},
+    **{room: {"lightning", "hydra"} for room in ("objectives", "encoders", "views", "probes", "sky")},
 }
 FILES = sorted(PACKAGE.rglob("*.py"))
 
