@@ -19,6 +19,8 @@ from selfsup.data.rendering import Sky, chunks
 from selfsup.durable import replacing
 from selfsup.types import DataError
 
+_FORMAT = 2
+"""Raised when the columns change: it is part of the file's name."""
 _WORK = Work("describing", "described", "galaxies")
 
 Known = list[dict[str, float | str]]
@@ -46,7 +48,7 @@ def sky_table(sky: Sky, count: int, cache: str) -> SkyTable:
         DataError: the cache cannot be written, or something changed the table since it was.
     """
     home = Path(cache).expanduser().resolve()
-    about = json.dumps({"count": count, **sky.describe()}, sort_keys=True)
+    about = json.dumps({"format": _FORMAT, "count": count, **sky.describe()}, sort_keys=True)
     file = home / f"{hashlib.sha256(about.encode()).hexdigest()[:20]}-sky.parquet"
     if not file.is_file():
         table = _described(sky, count)

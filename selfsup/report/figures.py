@@ -43,6 +43,14 @@ STYLE: Any = {
     "figure.constrained_layout.h_pad": 0.08,
 }
 Curve = Mapping[str, Sequence[float]]
+HEADLINES = ("balanced_accuracy", "accuracy", "f1", "roc_auc", "r2", "mae", "auc_all", "iou_mean")
+"""Metrics of a probe worth a bar or a curve; so is each parameter's R2."""
+
+
+def is_headline(metric: str) -> bool:
+    """Whether a metric "probe/<probe>/<name>" is worth a figure."""
+    leaf = metric.rsplit("/", 1)[-1]
+    return leaf in HEADLINES or leaf.startswith("r2_")
 
 
 @rc_context(STYLE)
@@ -252,15 +260,16 @@ def _series(metrics_csv: Path) -> dict[str, dict[int, float]]:
 def _panels(series: dict[str, dict[int, float]]) -> dict[str, dict[str, tuple[np.ndarray, np.ndarray]]]:
     """Panel title -> curve name -> (steps, values): losses together, rates together, each probe, others alone."""
     panels: dict[str, dict[str, tuple[np.ndarray, np.ndarray]]] = {"loss": {}, "learning rate": {}}
-    for name in sorted(series, key=lambda name: (name.startswith("probe/"), name)):
+    shown = [name for name in series if "probe/" not in name or is_headline(name)]
+    for name in sorted(shown, key=lambda name: ("probe/" in name, name)):
         head, _, leaf = name.rpartition("/")
         title = name
         if "loss" in leaf:
             title = "loss"
         elif leaf.startswith(("lr", "learning_rate")):
             title = "learning rate"
-        elif name.startswith("probe/"):
-            title = head
+        elif "probe/" in name:
+            title = head.partition("probe/")[2]
         step, value = (np.array(part) for part in zip(*sorted(series[name].items()), strict=True))
         panels.setdefault(title, {})[leaf or name] = (step, value)
     return {title: curves for title, curves in panels.items() if curves}

@@ -9,6 +9,7 @@ from selfsup.report.figures import (
     answer_errors,
     confusion_matrix,
     few_shot_curve,
+    is_headline,
     probe_bars,
     regression_scatter,
 )
@@ -16,8 +17,6 @@ from selfsup.report.galaxy_map import galaxy_map
 
 Captioned = list[tuple[Path, str]]
 Curves = Mapping[str, Mapping[str, list[float]]]
-HEADLINES = ("balanced_accuracy", "accuracy", "f1", "roc_auc", "r2", "mae", "auc_all", "iou_mean")
-"""Metrics worth a bar when encoders are compared; so is each parameter's R2."""
 
 
 def draw_scores(
@@ -54,7 +53,7 @@ def draw_scores(
 def comparison_figure(metrics: Mapping[str, Mapping[str, float]], folder: Path) -> Captioned:
     """Trained beside untrained beside pixels, on the headline metrics; nothing without scores."""
     chosen = {
-        encoder: {_headline(name): v for name, v in values.items() if _is_headline(name)}
+        encoder: {_headline(name): v for name, v in values.items() if is_headline(name)}
         for encoder, values in metrics.items()
     }
     if not any(chosen.values()):
@@ -73,11 +72,9 @@ def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder
     return [(out, "Galaxies of the test part on the first two principal components of their embedding.")]
 
 
-def _is_headline(metric: str) -> bool:
-    leaf = metric.rsplit("/", 1)[-1]
-    return leaf in HEADLINES or leaf.startswith("r2_")
-
-
 def _headline(metric: str) -> str:
-    """probe/votes/mae -> votes/mae, with an arrow down where less is better."""
-    return metric.removeprefix("probe/") + (" ↓" if metric.endswith("mae") else "")
+    """probe/votes/mae -> votes/mae, with an arrow down where less is better; a parameter's R2 under its name."""
+    _, probe, leaf = metric.split("/", 2)
+    if leaf.startswith("r2_"):
+        return f"{leaf.removeprefix('r2_')}: R²"
+    return f"{probe}/{leaf}" + (" ↓" if leaf.endswith("mae") else "")

@@ -40,7 +40,7 @@ COLUMNS: dict[str, tuple[str, str]] = {
     "ring_radius_kpc": ("kpc", "NaN without a ring or edge-on"),
     "merging": ("", "none, minor, major (disturbance) or merger (two galaxies)"),
     "merger_stage": ("", "the same as 0, 1, 2, 3"),
-    "young_share": ("", "share of the light of the body from young stars"),
+    "young_fraction": ("", "share of the light of the body from young stars"),
     "dust": ("", "optical depth of the disc, or at the centre of the lane of an edge-on one; 0 without a disc"),
     "einstein_arcsec": ("arcsec", "Einstein radius; NaN without a lens"),
     "flocculent": ("", "flocculent (patches in place of arms) or not; empty in an edge-on disc"),
@@ -113,7 +113,7 @@ def _light(body: Body) -> dict[str, float | str]:
         "axis_ratio": axis_ratio(body),
         "bulge_fraction": 1 - disc_share,
         "sersic_n": body.spheroid.n if body.spheroid is not None else math.nan,
-        "young_share": disc_share * body.disc.young_share if body.disc is not None else 0.0,
+        "young_fraction": disc_share * body.disc.young_share if body.disc is not None else 0.0,
     }
 
 
