@@ -28,8 +28,9 @@ def structure_maps(galaxies: Sequence[Galaxy], view: View) -> np.ndarray:
     """Truth for the pictures that `observe` makes -> (B, 5, size, size) bool, in the order of `STRUCTURES`.
 
     Strengths between 0 and 1 are blurred and shifted as the picture is. A structure is there where its strength is
-    above 0.4 and the galaxy is brighter than the noise of the sky. A bulge is where it outshines its disc: an
-    elliptical has none, and an edge-on disc shows nothing else.
+    above 0.4 and the galaxy is brighter than the noise of the sky; one of the disc counts as much as the disc gives of
+    the light there. A bulge is where it outshines its disc: an elliptical has none, and an edge-on disc shows nothing
+    else.
     """
     found = [_maps(galaxy, view) for galaxy in galaxies]
     return np.stack(found) if found else np.empty((0, len(STRUCTURES), view.size_px, view.size_px), dtype=bool)
@@ -40,9 +41,9 @@ def _maps(galaxy: Galaxy, view: View) -> np.ndarray:
     grid = grid_of([appearance], view)
     stamps = scene.stamps_of([galaxy], [appearance], view.survey)
     strength = dict.fromkeys(STRUCTURES, torch.zeros(grid.edge, grid.edge))
-    for name, values in [*_disc_maps(stamps, grid), *_bulge_maps(stamps, grid), *_shell_maps(stamps, grid)]:
-        strength[name] = torch.maximum(strength[name], values.amax(0))
     light = scene.draw([galaxy], [appearance], view.survey, grid)[0, 1]
+    for name, values in [*_disc_maps(stamps, light, grid), *_bulge_maps(stamps, grid), *_shell_maps(stamps, grid)]:
+        strength[name] = torch.maximum(strength[name], values.amax(0))
     *blurred, bright = _as_seen(torch.stack([*strength.values(), light]), galaxy, view, grid)
     visible = bright * view.survey.pixel_arcsec**2 > view.survey.noise_sigma()[1]
     maps: np.ndarray = torch.stack([(values > _THERE) & visible for values in blurred]).numpy()
@@ -61,11 +62,14 @@ def _as_seen(images: Tensor, galaxy: Galaxy, view: View, grid: Grid) -> Tensor:
     return seen.flatten(0, 1) / view.survey.pixel_arcsec**2
 
 
-def _disc_maps(stamps: list[Stamp], grid: Grid) -> list[tuple[str, Tensor]]:
+def _disc_maps(stamps: list[Stamp], light: Tensor, grid: Grid) -> list[tuple[str, Tensor]]:
     chosen = scene.with_tilted_disc(stamps)
     if not chosen:
         return []
-    return list(discs.structures([s.disc for s in chosen], scene.place_discs(chosen, grid), _of(chosen, grid)).items())
+    painted, placed, part = [s.disc for s in chosen], scene.place_discs(chosen, grid), _of(chosen, grid)
+    # What a bulge outshines is not to be seen, however strong it is in the disc.
+    share = discs.light(painted, placed, part)[:, 1] / light.clamp_min(1e-12)
+    return [(name, strength * share) for name, strength in discs.structures(painted, placed, part).items()]
 
 
 def _bulge_maps(stamps: list[Stamp], grid: Grid) -> list[tuple[str, Tensor]]:

@@ -127,7 +127,9 @@ def _figures(
         (sheet, "The same galaxies in each survey, a survey a row."),
     ]
     for column, name in ALONG.items():
-        curves = {survey: _along(one, seen[survey], column, cfg.task.bins) for survey, one in found.items()}
+        curves = {
+            survey: _along(one, seen[survey], column, cfg.task.bins) for survey, one in found.items() if survey != AGAIN
+        }
         out = folder / f"{column}.png"
         accuracy_curves({survey: curve for survey, curve in curves.items() if curve["at"]}, name, out)
         figures.append((out, f"Accuracy of {cfg.task.column} along the {name} as that survey sees it."))
