@@ -8,33 +8,8 @@ from selfsup.sky.cosmology import distance_modulus, kpc_per_arcsec
 from selfsup.sky.galaxy import Body, Galaxy, Spheroid
 from selfsup.sky.population import draw
 from selfsup.sky.seds import EVOLUTION
-from selfsup.sky.survey import Survey
 
 STARS = (1.0, 0.0, 0.0, 0.0, 0.0)
-
-
-@pytest.fixture
-def survey():
-    return Survey(
-        name="sdss",
-        number=0,
-        pixel_arcsec=0.396,
-        bands=("i", "r", "g"),
-        wavelength_angstrom=(7480.0, 6166.0, 4686.0),
-        fwhm_arcsec=(1.26, 1.32, 1.44),
-        moffat_beta=3.5,
-        depth_mag=(22.20, 22.70, 23.13),
-        electrons_per_nanomaggy=(760.0, 930.0, 1030.0),
-        seeing_scatter=0.08,
-        registration_arcsec=0.035,
-        stretch="lupton",
-        noise_levels=7.9,
-        white_mag=17.0,
-        black_levels=(3.0, 3.0, 3.0),
-        band_scale=(1.0, 1.176, 1.818),
-        redshift_factor=1.0,
-        jpeg_quality=None,
-    )
 
 
 @pytest.fixture

@@ -1,24 +1,20 @@
 """Truth maps lie on what they name."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
-import yaml
 
 from selfsup.sky.maps import STRUCTURES, structure_maps
 from selfsup.sky.population import draw
-from selfsup.sky.survey import Survey
 from selfsup.sky.view import View
 
-SDSS = Path(__file__).parents[2] / "conf" / "survey" / "sdss.yaml"
 SIZE = 64
 
 
 @pytest.fixture(scope="module")
-def view():
-    return View(Survey.from_config(yaml.safe_load(SDSS.read_text())), SIZE, 0.5)
+def view(survey):
+    return View(survey, SIZE, 0.5)
 
 
 @pytest.fixture(scope="module")

@@ -1,24 +1,19 @@
 """Light is where the bodies are, and as much as they have."""
 
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 import torch
-import yaml
 
 from selfsup.sky import scene
 from selfsup.sky.observe import grid_of
 from selfsup.sky.population import draw
-from selfsup.sky.survey import Survey
 from selfsup.sky.view import View
-
-SDSS = Path(__file__).parents[2] / "conf" / "survey" / "sdss.yaml"
 
 
 @pytest.fixture
-def view():
-    return View(Survey.from_config(yaml.safe_load(SDSS.read_text())), 64, 2.0)
+def view(survey):
+    return View(survey, 64, 2.0)
 
 
 def drawn(galaxies, view):

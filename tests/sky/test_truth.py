@@ -6,7 +6,6 @@ import pytest
 
 from selfsup.sky.galaxy import Arm
 from selfsup.sky.population import MIXES, draw
-from selfsup.sky.survey import Survey
 from selfsup.sky.truth import COLUMNS, parameters, t_type
 from selfsup.sky.view import View
 
@@ -14,27 +13,7 @@ WORDS = {"family", "hubble_type", "bar", "ring", "merging", "flocculent", "edge_
 
 
 @pytest.fixture(scope="module")
-def view():
-    survey = Survey(
-        name="sdss",
-        number=0,
-        pixel_arcsec=0.396,
-        bands=("i", "r", "g"),
-        wavelength_angstrom=(7480.0, 6166.0, 4686.0),
-        fwhm_arcsec=(1.26, 1.32, 1.44),
-        moffat_beta=3.5,
-        depth_mag=(22.20, 22.70, 23.13),
-        electrons_per_nanomaggy=(760.0, 930.0, 1030.0),
-        seeing_scatter=0.08,
-        registration_arcsec=0.035,
-        stretch="lupton",
-        noise_levels=7.9,
-        white_mag=17.0,
-        black_levels=(3.0, 3.0, 3.0),
-        band_scale=(1.0, 1.176, 1.818),
-        redshift_factor=1.0,
-        jpeg_quality=None,
-    )
+def view(survey):
     return View(survey, size_px=64, crop=1.0)
 
 
