@@ -40,8 +40,8 @@ def test_a_repeated_step_keeps_its_last_value_and_empty_or_infinite_cells_are_sk
 
 def test_losses_share_a_panel_rates_too_and_each_probe_has_its_own():
     one = {0: 1.0}
-    names = ["train/loss", "loss_koleo", "lr", "health/rank", "val/probe/knn/accuracy", "probe/knn/f1", "probe/linear/f1"]
-    names += ["val/probe/knn/k", "val/probe/knn/accuracy_k10"]  # settings and details have no curve
+    names = ["train/loss", "loss_koleo", "lr", "health/rank", "val/probe/knn/accuracy", "probe/knn/f1"]
+    names += ["probe/linear/f1", "val/probe/knn/k", "val/probe/knn/accuracy_k10"]  # settings and details have no curve
     panels = figures._panels(dict.fromkeys(names, one))
     assert {title: sorted(curves) for title, curves in panels.items()} == {
         "loss": ["loss", "loss_koleo"],
