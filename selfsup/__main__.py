@@ -61,6 +61,10 @@ def main() -> None:
         sys.exit(f"\nselfsup: {error}")
     except CompactHydraException as error:
         sys.exit(f"\nselfsup: {explain(error)}")
+    except SystemExit as end:
+        if end.code == os.EX_TEMPFAIL:  # `Interrupted`: this run can be taken up again
+            sys.stderr.write(f"\nselfsup: {end}\n")
+        raise
 
 
 def explain(error: CompactHydraException) -> str:

@@ -1,7 +1,17 @@
-"""Reading a checkpoint: tensors and plain values, never code."""
+"""Reading a checkpoint: the newest one that is whole; tensors and plain values, never code.
 
+A training numbers its checkpoints. Beside `000007.ckpt` stands its manifest, `000007.json`, with the file's size and
+SHA-256. It is written last: a file without one was never finished, and one that does not agree with it is damaged, of
+which torch's own format says nothing where a bit has flipped. `last.ckpt` is another name of the newest.
+"""
+
+import hashlib
+import json
+import logging
+import os
 import pickle
 import zipfile
+from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -11,22 +21,112 @@ from selfsup.types import ConfigError, DataError
 
 LAST = Path("checkpoint") / "last.ckpt"
 """Where a run folder keeps its newest checkpoint."""
+log = logging.getLogger(__name__)
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
-    """The checkpoint of a run folder, or a checkpoint file.
+    """The newest checkpoint of a run folder that is whole, or a checkpoint file.
 
     Raises:
         ConfigError: there is none.
-        DataError: the file is torn, or holds more than tensors and plain values.
+        DataError: the file is torn or damaged, or holds more than tensors and plain values; in a run folder, all are.
     """
-    file = path / LAST if path.is_dir() else path
-    if not file.is_file():
-        raise ConfigError(f"{path}: no checkpoint there; name a run folder (with {LAST}) or a checkpoint file")
-    if not zipfile.is_zipfile(file):  # its directory is at the end: a file that was cut short has none
-        raise DataError(f"{file}: not a checkpoint that can be read (cut short, or no checkpoint at all)")
+    if path.is_dir():
+        return newest(path, map_location)[1]
+    if not path.is_file():
+        raise _nothing(path)
+    return _read(path.resolve() if path.is_symlink() else path, map_location)
+
+
+def newest(run: Path, map_location: Any = "cpu") -> tuple[Path, dict[str, Any]]:
+    """The newest checkpoint of a run folder that is whole, and its file; a log line for each one that was skipped.
+
+    Raises:
+        ConfigError: none was ever finished.
+        DataError: all are damaged; says how.
+    """
+    candidates = finished(run)
+    if not candidates:
+        raise _nothing(run)
+    faults = [f"{file}: never finished (no {_manifest(file).name})" for file in _unfinished(run)]
+    for file in candidates:
+        try:
+            checkpoint = _read(file, map_location)
+        except DataError as fault:
+            faults.append(str(fault))
+            continue
+        for skipped in faults:
+            log.warning("checkpoint skipped: %s", skipped)
+        return file, checkpoint
+    raise _none_whole(run, faults)
+
+
+def finished(run: Path) -> list[Path]:
+    """Files of a run folder's finished checkpoints, newest first; one from before there were manifests is the last."""
+    files = [file.with_suffix(".ckpt") for file in numbered(run / LAST.parent) if file.suffix == ".json"]
+    alone = run / LAST
+    return files + ([alone] if alone.is_file() and not alone.is_symlink() else [])
+
+
+def numbered(folder: Path) -> list[Path]:
+    """Checkpoints and manifests, newest first, and a checkpoint's manifest before it."""
+    files = [file for file in folder.glob("*.*") if file.suffix in (".ckpt", ".json") and file.stem.isdecimal()]
+    return sorted(files, key=lambda file: (int(file.stem), file.suffix), reverse=True)
+
+
+def _unfinished(run: Path) -> list[Path]:
+    files = [file for file in numbered(run / LAST.parent) if file.suffix == ".ckpt"]
+    return [file for file in files if not _manifest(file).is_file()]
+
+
+def _manifest(file: Path) -> Path:
+    return file.with_suffix(".json")
+
+
+def _nothing(path: Path) -> ConfigError:
+    return ConfigError(f"{path}: no checkpoint there; name a run folder (with {LAST}) or a checkpoint file")
+
+
+def _none_whole(run: Path, faults: list[str]) -> DataError:
+    if len(faults) == 1:
+        return DataError(faults[0])
+    listed = "\n".join(f"  {fault}" for fault in faults)
+    return DataError(f"{run}: none of its checkpoints is whole; bring one back from a copy, or train anew:\n{listed}")
+
+
+def _read(file: Path, map_location: Any) -> dict[str, Any]:
+    """A file's content, compared with its manifest where it has one."""
     try:
-        checkpoint = torch.load(file, map_location=map_location, weights_only=True)
+        with file.open("rb") as stream:
+            _verify(file, stream)
+            return _load(file, stream, map_location)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror})") from error
+
+
+def _verify(file: Path, stream: BufferedReader) -> None:
+    """Whether the bytes are those that were written; a file without number or manifest is taken as it is."""
+    manifest = _manifest(file)
+    if not (file.stem.isdecimal() and manifest.is_file()):
+        return
+    try:
+        told = json.loads(manifest.read_text())["files"][file.name]
+        size, digest = told["bytes"], told["sha256"]
+    except (ValueError, KeyError, TypeError) as error:
+        raise DataError(f"{file}: damaged: its manifest {manifest.name} cannot be read") from error
+    found = os.fstat(stream.fileno()).st_size
+    if found != size:
+        raise DataError(f"{file}: damaged: it has {found} bytes, and {size} were written")
+    if hashlib.file_digest(stream, "sha256").hexdigest() != digest:
+        raise DataError(f"{file}: damaged: its bytes are not those that were written (SHA-256)")
+
+
+def _load(file: Path, stream: BufferedReader, map_location: Any) -> dict[str, Any]:
+    if not zipfile.is_zipfile(stream):  # its directory is at the end: a file that was cut short has none
+        raise DataError(f"{file}: not a checkpoint that can be read (cut short, or no checkpoint at all)")
+    stream.seek(0)
+    try:
+        checkpoint = torch.load(stream, map_location=map_location, weights_only=True)
     except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
         reason = next(iter(str(error).splitlines()), type(error).__name__)
         raise DataError(f"{file}: not a checkpoint that can be read ({reason})") from error

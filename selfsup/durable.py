@@ -2,17 +2,30 @@
 
 POSIX `rename` replaces a name in one step, but says nothing of when contents and names reach the disk: hence the fsync
 of the file before it and of the folder after it (Pillai et al. 2014, "All File Systems Are Not Created Equal", OSDI).
+What a killed writer leaves is told by its name (machine and process) and removed by the next one of the same folder.
 """
 
 from __future__ import annotations
 
 import os
+import re
 import shutil
+import socket
+import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
+
+_WRITER = re.compile(r"-(\d{1,9})-[0-9a-f]{12}\.partial$")
+"""How the name of something half-written ends: its writer's process, a random number."""
+
+_ABANDONED_S = 24 * 3600.0
+"""What another machine, whose processes cannot be asked for, left untouched this long is dead."""
+
+_tidied: set[tuple[int, Path]] = set()
+"""Folders that a process has looked through; with its number, so that a forked process looks again."""
 
 
 @contextmanager
@@ -49,6 +62,21 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     sync_folder(path.parent)
 
 
+def point(link: Path, target: Path) -> None:
+    """Make `link` a symbolic link to a file of the same folder, in one step, in place of whatever had that name.
+
+    Raises:
+        OSError: the file system has no symbolic links; nothing has changed.
+    """
+    partial = _beside(link)
+    try:
+        partial.symlink_to(target.name)
+        partial.replace(link)
+    finally:
+        partial.unlink(missing_ok=True)
+    sync_folder(link.parent)
+
+
 @contextmanager
 def synced(path: Path) -> Iterator[BinaryIO]:
     """A new file to write; on leaving without an error, its content is on the disk (its name: see `sync_folder`)."""
@@ -69,4 +97,47 @@ def sync_folder(folder: Path) -> None:
 
 def _beside(path: Path) -> Path:
     """A hidden name in the same folder, so that the rename stays within one file system, and nobody opens it."""
-    return path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
+    _tidy(path.parent)
+    return path.with_name(f".{path.name}.{_here()}-{os.getpid()}-{uuid.uuid4().hex[:12]}.partial")
+
+
+def _here() -> str:
+    """This machine, and whose process numbers hold: containers count their own under the name of their host."""
+    numbers = Path("/proc/self/ns/pid")
+    return f"{socket.gethostname()}+{numbers.stat().st_ino if numbers.exists() else 0}"
+
+
+def _tidy(folder: Path) -> None:
+    """Remove what dead writers left in a folder; once a process, for listing a large one takes time."""
+    here = (os.getpid(), folder.absolute())
+    if here in _tidied:
+        return
+    _tidied.add(here)
+    for partial in folder.glob(".*.partial"):
+        if not _is_abandoned(partial):
+            continue
+        with suppress(OSError):  # removed by another process meanwhile, or another user's: not what we came for
+            partial.unlink() if partial.is_symlink() or partial.is_file() else shutil.rmtree(partial)
+
+
+def _is_abandoned(partial: Path) -> bool:
+    """True where the writer is known to be dead; where it cannot be known, if nothing was written for a day."""
+    writer = _WRITER.search(partial.name)
+    if writer and partial.name[: writer.start()].endswith(f".{_here()}"):
+        return not _is_alive(int(writer[1]))
+    try:
+        entries: list[Path] = [partial, *(partial.iterdir() if partial.is_dir() else ())]
+        written = max(entry.lstat().st_mtime for entry in entries)
+    except FileNotFoundError:  # finished or removed meanwhile
+        return False
+    return time.time() - written > _ABANDONED_S
+
+
+def _is_alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:  # another user's
+        return True
+    return True

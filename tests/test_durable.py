@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from selfsup import durable
 from selfsup.durable import replacing, replacing_folder, sync_folder, synced
 
 BLOCKS = 200
@@ -156,3 +157,71 @@ def test_a_folder_that_fails_or_would_replace_another_leaves_no_trace(tmp_path: 
 def test_a_folder_that_is_not_there_cannot_be_synced(tmp_path: Path) -> None:
     with pytest.raises(FileNotFoundError):
         sync_folder(tmp_path / "absent")
+
+
+def leftover(folder: Path, writer: int, *, whole_folder: bool = False) -> Path:
+    """What this process would leave if it were killed now, under the name of another one."""
+    partial = durable._beside(folder / "file")
+    partial = partial.with_name(partial.name.replace(f"-{os.getpid()}-", f"-{writer}-"))
+    if whole_folder:
+        partial.mkdir()
+        (partial / "part").touch()
+    else:
+        partial.touch()
+    return partial
+
+
+@pytest.fixture
+def ended() -> int:
+    """The number of a process that is no more."""
+    with subprocess.Popen([sys.executable, "-c", ""]) as process:
+        pass
+    return process.pid
+
+
+def write_in_another_process(folder: Path) -> None:
+    command = "import sys; from pathlib import Path; from selfsup.durable import replacing as r\n"
+    subprocess.run([sys.executable, "-c", f"{command}with r(Path(sys.argv[1])): pass", folder / "new"], check=True)
+
+
+def test_what_a_killed_writer_left_goes_with_the_next_one(tmp_path: Path, ended: int) -> None:
+    leftover(tmp_path, ended)
+    leftover(tmp_path, ended, whole_folder=True)
+    write_in_another_process(tmp_path)
+    assert names(tmp_path) == ["new"]
+
+
+def test_what_a_living_writer_writes_stays(tmp_path: Path) -> None:
+    """However long ago it last wrote."""
+    with replacing(tmp_path / "file") as stream:
+        stream.write(b"whole")
+        [partial] = tmp_path.iterdir()
+        os.utime(partial, (0, 0))
+        write_in_another_process(tmp_path)
+    assert (tmp_path / "file").read_bytes() == b"whole"
+    assert names(tmp_path) == ["file", "new"]
+
+
+def test_of_another_machine_only_what_is_a_day_old_goes(
+    tmp_path: Path, ended: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patch:
+        patch.setattr(durable, "_here", lambda: "elsewhere+1")
+        old, young = leftover(tmp_path, ended, whole_folder=True), leftover(tmp_path, ended)
+    nameless = tmp_path / ".file.0123456789abcdef0123456789abcdef.partial"
+    nameless.touch()
+    for entry in (old / "part", old, nameless):
+        os.utime(entry, (0, 0))
+    write_in_another_process(tmp_path)
+    assert names(tmp_path) == sorted(["new", young.name])
+
+
+def test_a_link_points_to_its_target_and_takes_the_place_of_a_file(tmp_path: Path) -> None:
+    for name in ("1", "2"):
+        (tmp_path / name).write_text(name)
+    (tmp_path / "last").write_text("a file")
+    for name in ("1", "2"):
+        durable.point(tmp_path / "last", tmp_path / name)
+        assert (tmp_path / "last").read_text() == name
+    assert (tmp_path / "last").readlink() == Path("2")
+    assert names(tmp_path) == ["1", "2", "last"]

@@ -7,9 +7,12 @@ from pathlib import Path
 
 from omegaconf import DictConfig, OmegaConf
 
+from selfsup.checkpoint import finished
 from selfsup.config import CONTRACTS, validate
 from selfsup.tasks.pretrain import CONFIG, pretrain
 from selfsup.types import ConfigError
+
+log = logging.getLogger(__name__)
 
 USES = ()  # the configuration that counts is the run's own, checked below
 
@@ -29,6 +32,8 @@ def run(cfg: DictConfig) -> dict[str, float]:
         raise ConfigError(f"{file}: not a configuration")
     validate(started_with, tuple(CONTRACTS))
     with _logging_into(folder / "resume.log"):
+        if not finished(folder):
+            log.warning("%s: no checkpoint was finished there; training from the first step", folder)
         return pretrain(started_with, folder)
 
 

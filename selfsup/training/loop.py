@@ -8,14 +8,17 @@ from pathlib import Path
 
 import lightning as L
 import torch
+from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
+from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
-from selfsup.checkpoint import LAST
+from selfsup.checkpoint import LAST, finished
 from selfsup.data.datamodule import GalaxyData
 from selfsup.probes.base import Probe
-from selfsup.training.checkpoints import AtomicCheckpointIO
+from selfsup.training.checkpoints import AtomicCheckpointIO, FiniteWeights
 from selfsup.training.health import CollapseWatch
+from selfsup.training.interruption import Interruption, deaf_children
 from selfsup.training.learner import Learner
 from selfsup.training.optim import best_precision
 from selfsup.training.probing import OnlineProbes
@@ -41,7 +44,10 @@ def fit(
         watchers: further callbacks.
 
     Raises:
+        Interrupted: a signal asked to stop, and the state is saved.
+        DataError: no checkpoint of the folder is whole, or a new one could not be written.
         NonFiniteLossError: with the galaxies at fault; the last checkpoint is from before.
+        NonFiniteWeightsError: at a checkpoint; the last one is from before.
         CollapseError: where the settings ask to stop on a collapse.
     """
     settings = learner.settings
@@ -59,34 +65,42 @@ def fit(
         gradient_clip_val=settings.clip_norm,
         log_every_n_steps=settings.log_every_steps,
         use_distributed_sampler=False,  # the data module deals the galaxies out itself
-        plugins=[AtomicCheckpointIO()],
-        callbacks=[*_callbacks(learner, data, probes, folder), *watchers],
+        plugins=[AtomicCheckpointIO(), *_environments()],
+        callbacks=[*_callbacks(learner, data, probes), *watchers, *_savers(folder, settings.checkpoint_every_steps)],
         logger=loggers,
         default_root_dir=folder,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    last = folder / LAST
-    trainer.fit(learner, datamodule=data, ckpt_path=last if last.is_file() else None, weights_only=True)
+    with deaf_children():
+        trainer.fit(learner, datamodule=data, ckpt_path=folder if finished(folder) else None, weights_only=True)
     return trainer
 
 
-def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], folder: Path) -> list[Callback]:
+def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe]) -> list[Callback]:
     settings = learner.settings
     callbacks: list[Callback] = [GalaxyProgressBar(), CollapseWatch(settings.log_every_steps, settings.on_collapse)]
     if settings.probe_every_epochs and probes:
         callbacks.append(OnlineProbes(data, probes, settings.probe_every_epochs))
     if settings.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
-    return callbacks + _savers(folder, settings.checkpoint_every_steps)
+    return callbacks
 
 
 def _savers(folder: Path, every_steps: int | None) -> list[Callback]:
-    """One at every epoch's end, one every few steps; both write the same file, the newest state wins."""
+    """At every epoch's end, every few steps, and when asked to stop; each writes a new number, the newest wins."""
     last = folder / LAST
     save = partial(ModelCheckpoint, dirpath=last.parent, filename=last.stem, enable_version_counter=False)
-    savers: list[Callback] = [save(every_n_epochs=1, save_on_train_epoch_end=True)]
-    return savers + ([save(every_n_train_steps=every_steps)] if every_steps else [])
+    savers: list[Callback] = [FiniteWeights(), save(every_n_epochs=1, save_on_train_epoch_end=True)]
+    if every_steps:
+        savers.append(save(every_n_train_steps=every_steps))
+    return [*savers, Interruption(folder)]
+
+
+def _environments() -> list[SLURMEnvironment]:
+    """On Slurm, without Lightning's own requeueing, which would save within a signal handler: see `interruption`."""
+    on_slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
+    return [SLURMEnvironment(auto_requeue=False)] if on_slurm else []
 
 
 def _quieten() -> None:

@@ -21,6 +21,12 @@ EVERY = ["trainer.checkpoint_every_steps=2", "encoder.drop_path=0.2"]
 SMALL = {
     "dino": ["objective.hidden_dim=32", "objective.bottleneck_dim=16", "objective.output_dim=32"],
     "mae": ["objective.decoder_dim=32", "objective.decoder_depth=1", "objective.decoder_heads=2"],
+    "byol": ["objective.hidden_dim=32", "objective.output_dim=16", "objective.predictor_dim=32"],
+    "simsiam": ["objective.hidden_dim=32", "objective.output_dim=32", "objective.predictor_dim=16"],
+    "lejepa": ["objective.hidden_dim=32", "objective.output_dim=16"],
+    "moco": ["objective.queue_size=64"],
+    "barlow_twins": ["objective.hidden_dim=32", "objective.output_dim=32"],
+    "vicreg": ["objective.hidden_dim=32", "objective.output_dim=32"],
 }
 
 
