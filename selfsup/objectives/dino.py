@@ -6,25 +6,25 @@ Caron et al. 2021, arXiv:2104.14294: algorithm 1, equation 3 (loss over pairs of
 
 from __future__ import annotations
 
-import copy
 import math
-from itertools import groupby
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from lightly.loss.dino_loss import DINOLoss
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from selfsup.objectives.base import Objective
+from selfsup.objectives.limits import refuse_outside
+from selfsup.objectives.multicrop import encode_views
 from selfsup.objectives.prototypes import PrototypeHead
-from selfsup.types import Batch, ConfigError, Loss
+from selfsup.objectives.teacher import cosine, follow, normalise_by_batch, slow_copy
+from selfsup.types import Batch, Loss
 
 if TYPE_CHECKING:
     from selfsup.encoders.base import Encoder
     from selfsup.types import Views
 
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
 _COLDEST = 1e-3
 """Temperatures below make a softmax of cosines one-hot in float32; zero and less mean nothing."""
 
@@ -74,17 +74,17 @@ class DINO(Objective):
         weight_decay_growth: float,
     ) -> None:
         super().__init__(encoder)
-        _refuse_outside(1, math.inf, hidden_dim=hidden_dim, bottleneck_dim=bottleneck_dim)
-        _refuse_outside(2, math.inf, output_dim=output_dim)
-        _refuse_outside(0, 1, freeze_last_layer_share=freeze_last_layer_share, warmup_share=warmup_share)
-        _refuse_outside(0, 1, center_momentum=center_momentum, momentum_start=momentum_start)
-        _refuse_outside(_COLDEST, math.inf, student_temperature=student_temperature)
-        _refuse_outside(_COLDEST, math.inf, teacher_temperature_start=teacher_temperature_start)
-        _refuse_outside(_COLDEST, math.inf, teacher_temperature=teacher_temperature)
-        _refuse_outside(0, math.inf, weight_decay_growth=weight_decay_growth)
+        refuse_outside(1, math.inf, hidden_dim=hidden_dim, bottleneck_dim=bottleneck_dim)
+        refuse_outside(2, math.inf, output_dim=output_dim)
+        refuse_outside(0, 1, freeze_last_layer_share=freeze_last_layer_share, warmup_share=warmup_share)
+        refuse_outside(0, 1, center_momentum=center_momentum, momentum_start=momentum_start)
+        refuse_outside(_COLDEST, math.inf, student_temperature=student_temperature)
+        refuse_outside(_COLDEST, math.inf, teacher_temperature_start=teacher_temperature_start)
+        refuse_outside(_COLDEST, math.inf, teacher_temperature=teacher_temperature)
+        refuse_outside(0, math.inf, weight_decay_growth=weight_decay_growth)
         self.head = PrototypeHead(encoder.dim, hidden_dim, bottleneck_dim, output_dim, batch_norm, norm_last_layer)
-        self.teacher_encoder = copy.deepcopy(encoder).requires_grad_(False)
-        self.teacher_head = copy.deepcopy(self.head).requires_grad_(False)
+        self.teacher_encoder = slow_copy(encoder)
+        self.teacher_head = slow_copy(self.head)
         self.criterion = DINOLoss(output_dim, student_temp=student_temperature, center_momentum=center_momentum)
         self.freeze_last_layer_share = freeze_last_layer_share
         self.teacher_temperature_start, self.teacher_temperature = teacher_temperature_start, teacher_temperature
@@ -99,11 +99,11 @@ class DINO(Objective):
         In evaluation mode the centre stays.
         """
         del batch
-        self._set_teacher_mode()
+        normalise_by_batch((self.teacher_encoder, self.teacher_head), self.training)
         with torch.no_grad():
-            teacher = self.teacher_head(_encode(self.teacher_encoder, views["global"]))
+            teacher = self.teacher_head(encode_views(self.teacher_encoder, views["global"]))
         images = views["global"] + views.get("local", [])
-        student = self.head(_encode(self.encoder, images), frozen=progress < self.freeze_last_layer_share)
+        student = self.head(encode_views(self.encoder, images), frozen=progress < self.freeze_last_layer_share)
         temperature = self._teacher_temperature(progress)
         # lightly moves the centre in every call; with a momentum of 1 it stays.
         self.criterion.center_momentum = self.center_momentum if self.training else 1.0
@@ -124,15 +124,12 @@ class DINO(Objective):
             # Its gradient is zero already; this undoes weight decay. Nothing moved the teacher's copy of it so far.
             for student, teacher in zip(self.head.prototypes(), self.teacher_head.prototypes(), strict=True):
                 student.copy_(teacher)
-        momentum = _cosine(self.momentum_start, 1.0, progress)
-        students: list[Tensor] = [*self.encoder.parameters(), *self.head.parameters()]
-        teachers: list[Tensor] = [*self.teacher_encoder.parameters(), *self.teacher_head.parameters()]
-        # Unlike m * t + (1 - m) * s, the interpolation leaves equal values exactly equal.
-        torch._foreach_lerp_(teachers, students, 1.0 - momentum)
+        momentum = cosine(self.momentum_start, 1.0, progress)
+        follow((self.teacher_encoder, self.teacher_head), (self.encoder, self.head), momentum)
 
     def weight_decay_scale(self, progress: float) -> float:
         """Cosine from 1 to `weight_decay_growth`."""
-        return _cosine(1.0, self.weight_decay_growth, progress)
+        return cosine(1.0, self.weight_decay_growth, progress)
 
     def online_encoder(self) -> Encoder:
         """The teacher's encoder: better than the student's at every moment of the training (section 5.2)."""
@@ -141,18 +138,6 @@ class DINO(Objective):
     def _teacher_temperature(self, progress: float) -> float:
         done = min(progress / self.warmup_share, 1.0) if self.warmup_share > 0 else 1.0
         return self.teacher_temperature_start + done * (self.teacher_temperature - self.teacher_temperature_start)
-
-    def _set_teacher_mode(self) -> None:
-        """Batch statistics without dropout. At each step, because probes switch the teacher's mode as well."""
-        for part in (self.teacher_encoder, self.teacher_head):
-            for module in part.modules():
-                module.training = self.training and isinstance(module, _NORMS)
-
-
-def _encode(encoder: Encoder, images: list[Tensor]) -> Tensor:
-    """V images (B, C, H, W) -> (V * B, D) in their order; neighbours of equal size share one pass."""
-    groups = (list(group) for _, group in groupby(images, key=lambda image: image.shape))
-    return torch.cat([encoder(torch.cat(group)) for group in groups])
 
 
 @torch.no_grad()
@@ -166,13 +151,3 @@ def _health(probabilities: Tensor) -> dict[str, Tensor]:
     mean = probabilities.mean(dim=0)
     entropy = torch.special.entr(probabilities).sum(dim=-1).mean()
     return {"teacher_entropy": entropy / ln_k, "kl_to_uniform": ln_k - torch.special.entr(mean).sum()}
-
-
-def _cosine(start: float, end: float, progress: float) -> float:
-    return end + (start - end) * (1.0 + math.cos(math.pi * progress)) / 2.0
-
-
-def _refuse_outside(low: float, high: float, **numbers: float) -> None:
-    for name, number in numbers.items():
-        if not low <= number <= high:
-            raise ConfigError(f"objective.{name}: {number} is outside [{low:g}, {high:g}]; write a number inside")
