@@ -7,6 +7,8 @@ arXiv:1609.05158).
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import TypeVar
 
 import torch
 from timm.layers import build_sincos2d_pos_embed
@@ -17,6 +19,10 @@ from torch.nn import functional as F
 from selfsup.encoders.base import Encoder, TokenEncoder
 from selfsup.objectives.patches import cover, patchify, places, take
 from selfsup.types import ConfigError
+
+T = TypeVar("T")
+TRIAL_PX = 128
+"""Edge of the image on which an encoder of maps is tried out."""
 
 
 class TokenDecoder(nn.Module):
@@ -31,7 +37,7 @@ class TokenDecoder(nn.Module):
         self.mask_token = nn.Parameter(torch.empty(1, 1, dim))
         self.blocks = nn.ModuleList(Block(dim, heads, qkv_bias=True) for _ in range(depth))
         self.norm = nn.LayerNorm(dim)
-        self.to_pixels = nn.Linear(dim, encoder.patch_px**2 * _channels(encoder))
+        self.to_pixels = nn.Linear(dim, encoder.patch_px**2 * channels_of(encoder))
         self.apply(_xavier)
         nn.init.normal_(self.mask_token, std=0.02)
 
@@ -68,7 +74,7 @@ class MapDecoder(nn.Module):
         for _ in range(doublings):
             layers += [_conv(dim, 4 * (dim // 2)), nn.PixelShuffle(2)]
             dim //= 2
-        self.layers = nn.Sequential(*layers, nn.Conv2d(dim, _channels(encoder), 3, padding=1))
+        self.layers = nn.Sequential(*layers, nn.Conv2d(dim, channels_of(encoder), 3, padding=1))
 
     def forward(self, encoder: Encoder, image: Tensor, hidden: Tensor) -> Tensor:
         """Image (B, C, H, W), hidden (B, T) -> pixels of each patch (B, T, P * P * C)."""
@@ -79,19 +85,29 @@ class MapDecoder(nn.Module):
         return patchify(pixels, self.patch_px)
 
 
-def _channels(encoder: Encoder) -> int:
+def channels_of(encoder: Encoder) -> int:
+    """C of the images that the encoder takes."""
     return encoder.mean.shape[1]
 
 
-def _stride(encoder: Encoder) -> int:
-    """Pixels of the image per cell of the feature map, found by looking at one black image."""
-    probe_px = 128
+@torch.no_grad()
+def try_out(encoder: Encoder, function: Callable[[Tensor], T]) -> T:
+    """What a function of the encoder says of one image, brightening from left to right, in evaluation mode.
+
+    The image has TRIAL_PX, or two patches of an encoder of tokens, along each edge.
+    """
+    edge_px = 2 * encoder.patch_px if isinstance(encoder, TokenEncoder) else TRIAL_PX
+    row = torch.linspace(0, 1, edge_px, dtype=encoder.mean.dtype, device=encoder.mean.device)
     was_training = encoder.training
     encoder.eval()
-    with torch.no_grad():
-        cells = encoder.feature_map(encoder.mean.new_zeros(1, _channels(encoder), probe_px, probe_px)).shape[-1]
+    found = function(row.repeat(1, channels_of(encoder), edge_px, 1))
     encoder.train(was_training)
-    return max(probe_px // cells, 1)
+    return found
+
+
+def _stride(encoder: Encoder) -> int:
+    """Pixels of the image per cell of the feature map."""
+    return max(TRIAL_PX // try_out(encoder, encoder.feature_map).shape[-1], 1)
 
 
 def _conv(width_in: int, width_out: int) -> nn.Sequential:

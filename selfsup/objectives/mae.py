@@ -7,7 +7,6 @@ the hidden patches are painted over before the image goes in, as in SimMIM (Xie 
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, ClassVar
 
@@ -17,6 +16,7 @@ from torch import Tensor
 from selfsup.encoders.base import Encoder, TokenEncoder
 from selfsup.objectives.base import Objective
 from selfsup.objectives.decoders import MapDecoder, TokenDecoder
+from selfsup.objectives.noise import DetectorNoise
 from selfsup.objectives.patches import cover, hidden_pixels, patchify, unpatchify
 from selfsup.types import Batch, ConfigError, Loss
 
@@ -57,9 +57,8 @@ class MAE(Objective):
             decoder_heads: attention heads; with maps not read.
             norm_pixels: predict each patch with its own mean and spread removed.
             visible_weight: weight of the error on the visible patches (0: the paper); what makes it a denoiser.
-            poisson_electrons: [fewest, most] electrons that a pixel of brightness 1 stands for; few are noisy;
-                drawn log-uniformly per image. None: no shot noise.
-            gaussian_sigma: [least, most] spread of the read-out noise in units of brightness; uniform per image.
+            poisson_electrons: of the shot noise, see `DetectorNoise`; None for none.
+            gaussian_sigma: of the read-out noise, see there.
 
         Raises:
             ConfigError: a share, a range or a width that cannot be.
@@ -68,10 +67,7 @@ class MAE(Objective):
         if not 0 < mask_share < 1:
             raise ConfigError(f"objective.mask_share is {mask_share}; write a share between 0 and 1 (He et al.: 0.75)")
         self.mask_share, self.norm_pixels, self.visible_weight = mask_share, norm_pixels, visible_weight
-        self.gaussian_sigma = _range("gaussian_sigma", gaussian_sigma, floor=0.0)
-        self.poisson_electrons = None
-        if poisson_electrons is not None:
-            self.poisson_electrons = _range("poisson_electrons", poisson_electrons, floor=1.0)
+        self._add_noise = DetectorNoise(poisson_electrons, gaussian_sigma)
         self.decoder: TokenDecoder | MapDecoder
         if isinstance(encoder, TokenEncoder):
             self.patch_px = encoder.patch_px
@@ -129,22 +125,6 @@ class MAE(Objective):
         hidden = torch.zeros(len(image), t, dtype=torch.bool, device=image.device)
         return hidden.scatter(1, order[:, :number], True)
 
-    def _add_noise(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) in [0, 1] -> the same with shot noise and read-out noise, of a strength drawn per image.
-
-        A pixel of brightness x collects electrons * x electrons on average, and the count divided by `electrons` has
-        mean x and variance x / electrons. Display scaling is not linear in flux: this imitates depth, uncalibrated.
-        """
-        noisy = image
-        if self.poisson_electrons is not None:
-            low, high = (math.log(limit) for limit in self.poisson_electrons)
-            electrons = torch.exp(low + (high - low) * _uniform(image))
-            noisy = torch.poisson(noisy.clamp(min=0) * electrons) / electrons
-        least, most = self.gaussian_sigma
-        noisy = noisy + (least + (most - least) * _uniform(image)) * torch.randn_like(image)
-        # Encoders are promised [0, 1], and a stored 8-bit image would be cut off there as well.
-        return noisy.clamp(0, 1)
-
     def _target(self, clean: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """(B, C, H, W) -> what is to be predicted (B, T, P * P * C), and the mean and spread that were removed."""
         patches = patchify(clean, self.patch_px)
@@ -153,15 +133,3 @@ class MAE(Objective):
         mean = patches.mean(-1, keepdim=True)
         std = (patches.var(-1, keepdim=True) + VARIANCE_FLOOR).sqrt()
         return (patches - mean) / std, mean, std
-
-
-def _uniform(image: Tensor) -> Tensor:
-    """(B, C, H, W) -> (B, 1, 1, 1) draws from [0, 1), one per image."""
-    return torch.rand(len(image), 1, 1, 1, dtype=image.dtype, device=image.device)
-
-
-def _range(key: str, limits: Sequence[float], floor: float) -> tuple[float, float]:
-    values = [float(limit) for limit in limits]
-    if len(values) != 2 or not floor <= values[0] <= values[1]:
-        raise ConfigError(f"objective.{key} is {values}; write [least, most] with {floor:g} <= least <= most")
-    return values[0], values[1]
