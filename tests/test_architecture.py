@@ -28,6 +28,8 @@ MAY_IMPORT = {
     "objectives": {"votes", "trees", "encoders"},
     "probes": {"catalogue", "votes"},
     "report": {"catalogue", "votes"},
+    "posteriors": {"votes"},
+    "dropout": {"embed", "objectives", "posteriors", "votes", "trees"},
     "embed": {"config", "checkpoint", "encoders", "catalogue"},
     "evaluate": {"embed", "data", "encoders", "probes", "catalogue"},
     "training": {"checkpoint", "views", "objectives", "evaluate", "probes", "data"},
@@ -35,7 +37,7 @@ MAY_IMPORT = {
     "__main__": {"config"},  # and the task that was asked for, by name
     "__init__": set(),
 }
-LOOKING = ("catalogue", "catalogue_files", "catalogue_values", "durable", "votes", "trees", "report")
+LOOKING = ("catalogue", "catalogue_files", "catalogue_values", "durable", "votes", "trees", "posteriors", "report")
 """The half that looks, and what it is made of."""
 NEVER = {
     **{room: {"torch", "lightning", "torchvision"} for room in LOOKING},

@@ -1,0 +1,107 @@
+"""How much of the doubt about a crowd's votes is disagreement between models: mutual information of votes and model.
+
+    I[k; w] = H[ E_w p(k | w) ] - E_w H[ p(k | w) ]        in nats
+
+(BALD: Houlsby et al. 2011, arXiv:1112.5745; for counts of volunteers Walmsley et al. 2020, arXiv:1905.07424, there with
+a binomial, here with the Dirichlet-multinomial of each model). It is 0 where the models agree, however unsure they are
+of the votes, and ln S where votes of N volunteers would tell which of S models is right: label those galaxies.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+from scipy.special import gammaln, logsumexp, xlogy
+
+from selfsup.posteriors.dirichlet_multinomial import Table, compositions, draw, log_rising, number_of_compositions
+from selfsup.types import ConfigError
+
+BUDGET = 1_000_000
+"""Numbers in memory at a time, about: small enough for a processor's cache."""
+
+
+class Information(NamedTuple):
+    """I of each galaxy, and how far off it may be.
+
+    Args:
+        value: (N,) nats.
+        standard_error: (N,) of its Monte Carlo estimate; 0 where it is exact.
+    """
+
+    value: Table
+    standard_error: Table
+
+
+def mutual_information(alpha: Table, total: int, exact_up_to: int, draws: int, seed: int) -> Information:
+    """(S, N, a) concentrations of one question -> I between the model and the votes of `total` volunteers.
+
+    Args:
+        alpha: of S models.
+        total: volunteers asked.
+        exact_up_to: outcomes C(total + a - 1, a - 1) that are enumerated at most; above, votes are drawn.
+        draws: crowds drawn from each model.
+        seed: of the draws.
+    """
+    if number_of_compositions(total, alpha.shape[-1]) > exact_up_to:
+        return drawn(alpha, total, draws, seed)
+    value = enumerated(alpha, total)
+    return Information(value, np.zeros_like(value))
+
+
+def enumerated(alpha: Table, total: int) -> Table:
+    """(S, N, a) -> (N,) the definition, over every outcome."""
+    outcomes = compositions(total, alpha.shape[-1])
+    coefficient = gammaln(total + 1) - gammaln(outcomes + 1).sum(1)
+    found = []
+    for part in _parts(alpha, len(outcomes)):
+        table = log_rising(part, total)
+        log_p = coefficient - log_rising(part.sum(-1), total)[..., -1:]
+        for answer, counts in enumerate(outcomes.T):
+            log_p = log_p + table[..., answer, :][..., counts]
+        p = np.exp(log_p)
+        mixed = p.mean(0)
+        found.append((p * log_p).sum(-1).mean(0) - xlogy(mixed, mixed).sum(-1))
+    value: Table = np.maximum(np.concatenate([np.empty(0), *found]), 0.0)  # rounding leaves -1e-16
+    return value
+
+
+def drawn(alpha: Table, total: int, draws: int, seed: int) -> Information:
+    """(S, N, a) -> I as the mean of log p(k | w) - log E_w p(k | w) over votes drawn from each model, unbiased.
+
+    The same number of crowds from every model leaves only the spread within each; an estimate may lie below 0.
+
+    Raises:
+        ConfigError: fewer than 2 draws, of which no standard error can be had.
+    """
+    if draws < 2:
+        raise ConfigError(f"draws = {draws}: a standard error needs at least 2 crowds from each model")
+    rng = np.random.default_rng(seed)
+    models, _, answers = alpha.shape
+    values, errors = [], []
+    for part in _parts(alpha, draws * models * answers):
+        gain = _gain(part, total, draws, rng)
+        values.append(gain.mean((0, 2)))
+        errors.append(np.sqrt(gain.var(axis=2, ddof=1).sum(0) / draws) / models)
+    return Information(np.concatenate([np.empty(0), *values]), np.concatenate([np.empty(0), *errors]))
+
+
+def _gain(alpha: Table, total: int, draws: int, rng: np.random.Generator) -> Table:
+    """(S, G, a) -> (S, G, draws), log p(k | w) - log E_w p(k | w) of votes k drawn from model w."""
+    models, galaxies, answers = alpha.shape
+    votes = draw(np.broadcast_to(alpha, (draws, *alpha.shape)), total, rng)
+    index = votes.transpose(2, 3, 0, 1).reshape(galaxies, answers, draws * models)
+    table, whole = log_rising(alpha, total), log_rising(alpha.sum(-1), total)[..., -1]
+    # The multinomial coefficient is the same for every model and cancels.
+    log_p = np.stack([np.take_along_axis(t, index, -1).sum(1) - w[:, None] for t, w in zip(table, whole, strict=True)])
+    mixed = logsumexp(log_p, axis=0) - np.log(models)
+    shape = (galaxies, draws, models)
+    own = np.einsum("sgds->sgd", log_p.reshape(models, *shape))
+    gain: Table = own - mixed.reshape(shape).transpose(2, 0, 1)
+    return gain
+
+
+def _parts(alpha: Table, each: int) -> list[Table]:
+    """(S, N, a) cut along the galaxies, so that `each` numbers per model and galaxy fit the budget."""
+    size = max(1, BUDGET // (alpha.shape[0] * each))
+    return [alpha[:, at : at + size] for at in range(0, alpha.shape[1], size)]
