@@ -2,7 +2,8 @@
 
 A `_target_` is code that a file names, so it passes a gate: its class must subclass the contract of its group and live
 in this package or in one that `trust` names, or be one of a few exact names. Wrappers (`_partial_`, `_args_`) and
-nested targets are refused: nothing here needs them.
+nested targets are refused: nothing here needs them. The one exception are the named parts of an objective, which are
+objectives and pass the same gate.
 """
 
 import difflib
@@ -36,6 +37,9 @@ EXACT = ("torch.optim.AdamW", "torch.optim.SGD", "lightly.utils.lars.LARS")
 POSITIONAL = {"objective": 1, "optimizer": 1, "logger": 1}
 """Group -> how many leading arguments `build` is given besides the node (encoder, parameter groups, run folder)."""
 
+PARTS = {"objective": "parts"}
+"""Group -> its key whose values may be nodes of the same group: built first, with the same leading arguments."""
+
 
 def build(node: DictConfig, kind: str, *positional: object, trust: Sequence[str] = ()) -> Any:
     """Call the class that `node._target_` names with the node's other keys; positional arguments come first.
@@ -47,6 +51,11 @@ def build(node: DictConfig, kind: str, *positional: object, trust: Sequence[str]
     faults = list(_node_faults(values, kind, kind, tuple(trust)))
     if faults:
         raise ConfigError("\n".join(faults))
+    for name, part in _parts(values, kind).items():
+        try:
+            values[PARTS[kind]][name] = build(OmegaConf.create(part), kind, *positional, trust=trust)
+        except ConfigError as error:
+            raise ConfigError(f"{kind}.{PARTS[kind]}.{name}: {error}") from error
     target = _resolve(values.pop("_target_"), kind, tuple(trust))
     return target(*positional, **values)
 
@@ -113,20 +122,35 @@ def _missing(key: str) -> str:
     return f"{key}: not set; write {key}=VALUE"
 
 
-def _node_faults(values: Mapping[str, Any], kind: str, name: str, trust: tuple[str, ...]) -> Iterator[str]:
+def _node_faults(
+    values: Mapping[str, Any], kind: str, name: str, trust: tuple[str, ...], whole: bool = True
+) -> Iterator[str]:
+    """What is wrong with a node; parts are allowed in a whole one, and not in a part."""
     wrappers = [key for key in values if key.startswith("_") and key != "_target_"]
     yield from (f"{name}.{key}: not allowed; a node holds a _target_ and its parameters" for key in wrappers)
-    yield from (f"{name}.{key}: a nested _target_ is not allowed" for key in _nested_targets(values))
+    parts, rest = _parts(values, kind) if whole else {}, dict(values)
+    if parts:
+        rest[PARTS[kind]] = {key: value for key, value in values[PARTS[kind]].items() if key not in parts}
+    yield from (f"{name}.{key}: a nested _target_ is not allowed" for key in _nested_targets(rest))
+    for key, node in parts.items():
+        yield from _node_faults(node, kind, f"{name}.{PARTS[kind]}.{key}", trust, whole=False)
     if "_target_" not in values:
         yield f"{name}._target_: not set; choose an option of the group: {kind}=OPTION"
         return
     try:
         target = _resolve(values["_target_"], kind, trust)
     except ConfigError as error:
-        yield str(error)
+        yield str(error).replace(f"{kind}._target_", f"{name}._target_", 1)
         return
     given = {key: value for key, value in values.items() if not key.startswith("_")}
     yield from _signature_faults(target, given, name, POSITIONAL.get(kind, 0))
+
+
+def _parts(values: Mapping[str, Any], kind: str) -> dict[str, Any]:
+    """The nodes among the parts of a node: name -> node."""
+    held = values.get(PARTS.get(kind, ""))
+    named = held.items() if isinstance(held, Mapping) else ()
+    return {name: value for name, value in named if isinstance(value, Mapping) and "_target_" in value}
 
 
 def _nested_targets(values: Any, path: str = "") -> Iterator[str]:

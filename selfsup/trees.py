@@ -3,24 +3,60 @@
 GZ2 (Willett et al. 2013, arXiv:1308.3496), GZ DECaLS (Walmsley et al. 2022, arXiv:2102.08414), GZ Hubble (Willett et
 al. 2017, arXiv:1610.03068), GZ CANDELS (Simmons et al. 2017, arXiv:1610.03070). A question that several projects put in
 the same words, after the same answers, stands here once.
+
+Several trees can be one: "gz2+gz_decals5" has the questions of both, and each galaxy votes on those that it was shown
+for (GZ Evo, Walmsley et al. 2022, arXiv:2206.11927).
 """
 
 from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cache
 
 from selfsup.spelling import nearest
 from selfsup.types import ConfigError
 from selfsup.votes import Question, QuestionTree
 
 
+@cache
 def tree(name: str) -> QuestionTree:
-    """The tree of that name.
+    """The tree of that name, or of several names with "+" between them, as `joined`.
 
     Raises:
-        ConfigError: there is none; names the nearest and all.
+        ConfigError: there is none, with the nearest name and all names; or one is named twice.
     """
+    if JOINT in name:
+        return joined(name.split(JOINT))
     if name not in TREES:
         raise ConfigError(f"no question tree '{name}'{nearest(name, list(TREES))}; there are: {', '.join(TREES)}.")
     return TREES[name]
+
+
+def joined(names: Sequence[str]) -> QuestionTree:
+    """The questions of several trees, one after the other, each called "<question>-<tree>": "bar-gz2", "bar-gz_hubble".
+
+    No answer of one tree leads into another: a galaxy has votes in its own, and none in the others.
+
+    Raises:
+        ConfigError: no names, one that is there twice, or one that no tree has.
+    """
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise ConfigError(f"question tree '{JOINT.join(names)}': '{twice[0]}' is named twice; name each tree once.")
+    return QuestionTree(JOINT.join(names), tuple(each for name in names for each in _suffixed(tree(name))))
+
+
+def _suffixed(one: QuestionTree) -> list[Question]:
+    """Its questions with its name behind theirs, and behind the questions that their parents answer."""
+    new = {f"{each.name}_{a}": f"{each.name}-{one.name}_{a}" for each in one.questions for a in each.answers}
+    return [
+        Question(f"{each.name}-{one.name}", each.answers, tuple(new[parent] for parent in each.parents))
+        for each in one.questions
+    ]
+
+
+JOINT = "+"
+"""Between the names of trees that are one."""
 
 
 def _question(name: str, answers: str, *parents: str) -> Question:

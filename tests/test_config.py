@@ -68,6 +68,57 @@ def test_wrappers_and_nested_targets_are_refused(extra: dict[str, object]) -> No
         build(node(**(RESNET | extra)), "encoder")
 
 
+NTXENT = {"_target_": "selfsup.objectives.ntxent.NTXent", "temperature": 0.2, "hidden_dim": None, "output_dim": 8}
+HYBRID = {"_target_": "selfsup.objectives.hybrid.Hybrid", "weights": {"a": 1.0}}
+
+
+def hybrid(part: object) -> OmegaConf:
+    return node(**HYBRID, parts={"a": part})
+
+
+def test_an_objective_may_have_parts_that_are_objectives() -> None:
+    encoder = build(node(**RESNET), "encoder")
+    found = build(hybrid(NTXENT), "objective", encoder)
+    assert type(found.parts["a"]).__name__ == "NTXent"
+    assert found.parts["a"].encoder is encoder
+
+
+@pytest.mark.parametrize(
+    ("part", "says"),
+    [
+        (RESNET, r"objective.parts.a._target_: selfsup.encoders.convnet.ConvNet is not a Objective"),
+        ({"_target_": "os.system", "command": "true"}, r"objective.parts.a._target_: os.system is not from a trusted"),
+        (NTXENT | {"_partial_": True}, r"objective.parts.a._partial_: not allowed"),
+        (NTXENT | {"temprature": 1}, r"objective.parts.a.temprature: .* did you mean `temperature`"),
+        (NTXENT | {"output_dim": {"_target_": "os.getcwd"}}, r"objective.parts.a.output_dim: a nested _target_"),
+        ({"deeper": {"_target_": "os.getcwd"}}, r"objective.parts.a.deeper: a nested _target_"),
+        (HYBRID | {"parts": {"b": NTXENT}}, r"objective.parts.a.parts.b: a nested _target_"),
+    ],
+)
+def test_parts_pass_the_same_gate(part: dict[str, object], says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        validate(OmegaConf.create({"trust": [], "objective": hybrid(part)}), ("objective",))
+    with pytest.raises(ConfigError, match=says):
+        build(hybrid(part), "objective", None)
+
+
+def test_only_objectives_have_parts() -> None:
+    part = {"_target_": "selfsup.encoders.convnet.ConvNet"}
+    with pytest.raises(ConfigError, match=r"encoder\.parts\.a: a nested _target_ is not allowed"):
+        build(node(**RESNET, parts={"a": part}), "encoder")
+
+
+def test_an_objective_without_parts_takes_none() -> None:
+    with pytest.raises(ConfigError, match=r"objective.parts: NTXent has no such parameter"):
+        build(node(**NTXENT, parts={"a": NTXENT}), "objective", None)
+
+
+def test_what_a_part_refuses_is_said_with_its_name() -> None:
+    encoder = build(node(**RESNET), "encoder")
+    with pytest.raises(ConfigError, match=r"^objective.parts.a: objective.temperature: -1 is not above 0"):
+        build(hybrid(NTXENT | {"temperature": -1}), "objective", encoder)
+
+
 def test_trust_lets_a_users_package_in(tmp_path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "my_encoders.py").write_text(
         "from selfsup.encoders.convnet import ConvNet\nclass Mine(ConvNet):\n    'A user\\'s own.'\n"

@@ -1,6 +1,9 @@
+import math
+
+import numpy as np
 import pytest
 
-from selfsup.trees import tree
+from selfsup.trees import joined, tree
 from selfsup.types import ConfigError
 
 
@@ -58,3 +61,46 @@ def test_an_artifact_in_candels_is_asked_nothing_more() -> None:
 def test_unknown_tree_names_the_nearest() -> None:
     with pytest.raises(ConfigError, match="did you mean 'gz_hubble'"):
         tree("gz_huble")
+
+
+def test_several_trees_in_one_have_all_questions_by_the_name_of_their_tree() -> None:
+    found = tree("gz2+gz_decals5")
+    assert found.name == "gz2+gz_decals5"
+    assert found == joined(["gz2", "gz_decals5"])
+    parts = [tree("gz2"), tree("gz_decals5")]
+    assert len(found.answers) == sum(len(part.answers) for part in parts) == len(set(found.answers))
+    assert found.answers[0] == "smooth-or-featured-gz2_smooth"
+    assert found.answers[37:40] == tuple(
+        f"smooth-or-featured-gz_decals5_{answer}" for answer in ("smooth", "featured-or-disk", "artifact")
+    )
+    assert found.slices["bar-gz_decals5"] == slice(37 + 7, 37 + 10)
+    (winding,) = [question for question in found.questions if question.name == "spiral-winding-gz2"]
+    assert winding.parents == ("has-spiral-arms-gz2_yes",)
+
+
+def test_a_galaxy_has_votes_in_its_own_tree_alone() -> None:
+    found, gz2 = tree("rings+gz2"), tree("gz2")
+    votes = np.zeros((2, 2 + len(gz2.answers)))
+    votes[0, :2] = 3, 1
+    votes[1, 2:] = np.arange(1, 1 + len(gz2.answers))
+    shares = found.shares(found.fractions(votes))
+    np.testing.assert_array_equal(shares[0, :2], [0.75, 0.25])
+    assert np.isnan(shares[0, 2:]).all()
+    assert np.isnan(shares[1, :2]).all()
+    np.testing.assert_array_equal(shares[1, 2:], gz2.shares(gz2.fractions(votes[1:, 2:]))[0])
+    asked = found.asked(found.fractions(votes))
+    assert asked[1, 1] == 1
+    assert math.isnan(asked[0, 2])
+
+
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("gz2+gz_huble", "did you mean 'gz_hubble'"),
+        ("gz2+rings+gz2", r"'gz2\+rings\+gz2': 'gz2' is named twice"),
+        ("gz2+", "no question tree ''"),
+    ],
+)
+def test_trees_that_cannot_be_joined(name: str, says: str) -> None:
+    with pytest.raises(ConfigError, match=says):
+        tree(name)

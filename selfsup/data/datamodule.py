@@ -149,13 +149,17 @@ class GalaxyData(L.LightningDataModule):
         """Start the next loader where the checkpoint was."""
         self._resume_at = (state_dict["epoch"], state_dict["batches"])
 
-    def narrow_to(self, targets: Sequence[str]) -> None:
+    def narrow_to(self, targets: Sequence[str], optional: Sequence[str] = ()) -> None:
         """Draw only galaxies that have these targets: the others teach it nothing.
+
+        Args:
+            targets: what every galaxy is to have.
+            optional: what at least some galaxies of the data set have; the others are drawn too.
 
         Raises:
             DataError: the data set has no such target.
         """
-        for target in targets:
+        for target in (*targets, *optional):
             if getattr(self, target) is None:
                 remedy = "data.tree=... and vote columns" if target == "votes" else "data.label=COLUMN"
                 raise DataError(f"{self.source.folder}: no {target}, which the objective learns from; name {remedy}")

@@ -1,10 +1,14 @@
 """The contract of an encoder: an image becomes a vector, a map, and a pyramid of maps."""
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from typing import ClassVar
 
 import torch
 from torch import Tensor, nn
+
+Layer = Sequence[nn.Module | nn.Parameter]
+"""What stands at one depth of an encoder: modules, and parameters that are in no module of their own."""
 
 
 class Encoder(nn.Module, ABC):
@@ -46,6 +50,13 @@ class Encoder(nn.Module, ABC):
     @abstractmethod
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, D)."""
+
+    def by_depth(self) -> list[Layer]:
+        """Its blocks from the image on, for learning rates by depth and for freezing the first ones.
+
+        What comes after the last block (a final norm) may be in none. Unless an encoder says more, it is one block.
+        """
+        return [[self]]
 
 
 class TokenEncoder(Encoder):

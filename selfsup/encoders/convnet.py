@@ -8,10 +8,11 @@ import logging
 from typing import Literal, get_args
 
 import torch
+from timm.models._manipulate import group_with_matcher  # its public face leaves out modules without parameters
 from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
-from selfsup.encoders.base import Encoder
+from selfsup.encoders.base import Encoder, Layer
 from selfsup.encoders.zoo import Network, create
 from selfsup.types import ConfigError
 
@@ -64,6 +65,13 @@ class ConvNet(Encoder):
         """(B, C, H, W) -> (B, D)."""
         embedding: Tensor = self.net(self.normalize(image))
         return embedding
+
+    def by_depth(self) -> list[Layer]:
+        """The stem and the stages as timm cuts the network; what follows the last stage belongs to it."""
+        named = [*self.net.named_modules(), *self.net.named_parameters(recurse=False)]
+        depths = group_with_matcher(named, self.net.group_matcher(coarse=True), return_values=True)
+        # The last group is what timm puts in none, at least the network itself: it matches no pattern.
+        return [depths[depth] for depth in sorted(depths)[:-1]]
 
     def _stages(self, image: Tensor) -> list[Tensor]:
         final, maps = self.net.forward_intermediates(self.normalize(image))

@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from selfsup.encoders.base import Layer
 from selfsup.encoders.transformer import Grid, PatchTransformer, require_tiling
 from selfsup.types import ConfigError
 
@@ -99,6 +100,14 @@ class Linformer(PatchTransformer):
             if index + 1 in ends:
                 states.append(self.norm(x))
         return states
+
+    def by_depth(self) -> list[Layer]:
+        """Patches and positions, then each block with its projections; one that all blocks share is the first's."""
+        n = self.per_block
+        blocks = [[block, *self.projections[i * n : (i + 1) * n]] for i, block in enumerate(self.blocks)]
+        if not n:
+            blocks[0] += self.projections
+        return [[self.patch, self.class_token, self.positions], *blocks]
 
 
 class Projection(nn.Module):

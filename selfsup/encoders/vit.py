@@ -8,6 +8,7 @@ from timm.layers import resample_abs_pos_embed
 from timm.models.vision_transformer import VisionTransformer
 from torch import Tensor
 
+from selfsup.encoders.base import Layer
 from selfsup.encoders.transformer import Grid, PatchTransformer, require_tiling
 from selfsup.encoders.zoo import create
 from selfsup.types import ConfigError
@@ -67,6 +68,11 @@ class ViT(PatchTransformer):
             if number in ends:
                 states.append(self.net.norm(x))
         return states
+
+    def by_depth(self) -> list[Layer]:
+        """Patches and positions, then each block; the final norm is in none (He et al. 2021, fine-tuning code)."""
+        net = self.net
+        return [[net.patch_embed, net.cls_token, net.pos_embed, net.pos_drop, net.norm_pre], *([b] for b in net.blocks)]
 
 
 def _plain_transformer(model: str, pretrained: bool, **options: float) -> VisionTransformer:

@@ -19,7 +19,10 @@ class Objective(nn.Module, ABC):
     """Name of each kind of view consumed -> (fewest, most) copies: `{"global": (2, 2), "local": (0, 12)}`."""
 
     targets: ClassVar[tuple[str, ...]] = ()
-    """Batch keys read beyond the views: `("votes",)`."""
+    """Batch keys read beyond the views: `("votes",)`. Galaxies without them are not learnt from."""
+
+    optional_targets: ClassVar[tuple[str, ...]] = ()
+    """Batch keys read of the galaxies that have them; those without are learnt from all the same."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()
@@ -31,7 +34,7 @@ class Objective(nn.Module, ABC):
 
         Args:
             views: name -> copies, each (B, C, size, size) float32 in [0, 1].
-            batch: the galaxies; only `targets` are read.
+            batch: the galaxies; only `targets` and `optional_targets` are read.
             progress: share of the training that is done, in [0, 1]; every schedule is a function of it.
         """
 

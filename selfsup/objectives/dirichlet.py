@@ -20,6 +20,7 @@ from torch import Tensor, nn
 from selfsup import trees
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.base import Objective
+from selfsup.objectives.ranks import mean_over_ranks
 from selfsup.types import Batch, ConfigError, Loss
 
 if TYPE_CHECKING:
@@ -80,14 +81,14 @@ class Dirichlet(Objective):
         self.head = nn.Linear(encoder.dim, len(schema.answers))
 
     def forward(self, views: Views, batch: Batch, progress: float) -> Loss:
-        """Sum over questions, mean over the galaxies of the batch that have votes; 0 where none has."""
+        """Sum over questions, mean over the galaxies that have votes, of all processes; 0 where none has."""
         del progress
         alpha = self.concentrations(views["global"][0])
         votes = self._votes(batch).to(alpha)
         nll = dirichlet_multinomial_nll(votes, alpha, self.questions)
         asked = torch.stack([votes[:, answers].sum(1) != 0 for answers in self.questions], dim=1)
-        galaxies = asked.any(1).sum().clamp(min=1)
-        total = nll.sum() / galaxies
+        galaxies = mean_over_ranks(asked.any(1).sum().to(nll.dtype))
+        total = nll.sum() / torch.where(galaxies > 0, galaxies, 1)
         log = {
             "nll_per_question": nll.detach().sum() / asked.sum().clamp(min=1),
             "asked_share": asked.to(alpha.dtype).mean(),

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.base import Objective
+from selfsup.objectives.ranks import mean_over_ranks
 from selfsup.types import Batch, ConfigError, DataError, Loss
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class Supervised(Objective):
             self._balance(known)
 
     def forward(self, views: Views, batch: Batch, progress: float) -> Loss:
-        """Mean over the galaxies whose label is known; 0 where none is."""
+        """Mean over the galaxies whose label is known, of all processes; 0 where none is."""
         del progress
         label = batch.get("label")
         if label is None:
@@ -108,8 +109,8 @@ class Supervised(Objective):
         each = F.cross_entropy(
             logits, target, weight, ignore_index=-1, reduction="none", label_smoothing=self.label_smoothing
         )
-        weights = torch.where(known, weight[label.clamp(min=0)], 0)
-        total = each.sum() / torch.where(known.any(), weights.sum(), 1)
+        weights = mean_over_ranks(torch.where(known, weight[label.clamp(min=0)], 0).sum())
+        total = each.sum() / torch.where(weights > 0, weights, 1)
         right = (logits.detach().argmax(1) == target).sum()
         return Loss(total, {"accuracy": right / known.sum().clamp(min=1)})
 
@@ -117,8 +118,10 @@ class Supervised(Objective):
         known = torch.isfinite(label)
         target = (torch.where(known, label, 0).to(output.dtype) - self.mean) / self.std
         squared = torch.where(known, (output[:, 0] - target).square(), 0)
-        total = squared.sum() / known.sum().clamp(min=1)
-        return Loss(total, {"rmse": total.detach().sqrt() * self.std})
+        galaxies = mean_over_ranks(known.sum().to(squared.dtype))
+        total = squared.sum() / torch.where(galaxies > 0, galaxies, 1)
+        mean = squared.detach().sum() / known.sum().clamp(min=1)
+        return Loss(total, {"rmse": mean.sqrt() * self.std})
 
     def _balance(self, label: Tensor) -> None:
         counts = torch.bincount(label, minlength=self.head.out_features)

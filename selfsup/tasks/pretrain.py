@@ -14,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
+from selfsup.checkpoint import finished
 from selfsup.config import CONTRACTS, build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.data.source import Source
@@ -23,6 +24,7 @@ from selfsup.evaluate import Evaluation, evaluate, evaluate_pixels, require_maps
 from selfsup.objectives.base import Objective
 from selfsup.probes.base import Probe
 from selfsup.report.run_report import write_report
+from selfsup.tasks._initial import start_from
 from selfsup.tasks._report import command, draw_evaluations, draw_training, publish, show, title
 from selfsup.training.learner import Learner
 from selfsup.training.loggers import MetricsCSV
@@ -79,6 +81,9 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     trust = tuple(cfg.trust)
     L.seed_everything(cfg.seed, verbose=False)
     encoder: Encoder = build(cfg.encoder, "encoder", trust=trust)
+    # Before the objective is built: a teacher starts as a copy. A run that is resumed has weights of its own.
+    if cfg.task.get("init_from") is not None and not finished(folder):
+        start_from(encoder, cfg)
     objective: Objective = build(cfg.objective, "objective", encoder, trust=trust)
     settings: TrainerSettings = build(cfg.trainer, "trainer", trust=trust)
     make_optimizer = partial(build, cfg.optimizer, "optimizer", trust=trust)
@@ -88,8 +93,8 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     source: Source = build(cfg.data, "data", trust=trust)
     require_maps(source, probes)
     data = GalaxyData(source, settings.batch_size, settings.workers, cfg.seed, settings.splits)
-    data.narrow_to(objective.targets)
-    if "label" in objective.targets and data.label is not None:
+    data.narrow_to(objective.targets, objective.optional_targets)
+    if "label" in (*objective.targets, *objective.optional_targets) and data.label is not None:
         objective.observe_labels(torch.from_numpy(data.label[data.rows(*settings.splits)]))
     chosen: Logger = build(cfg.logger, "logger", str(folder), trust=trust)
     loggers: list[Logger] = [chosen] if isinstance(chosen, MetricsCSV) else [MetricsCSV(str(folder)), chosen]

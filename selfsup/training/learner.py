@@ -1,7 +1,8 @@
 """The only LightningModule: batch -> views -> objective, and the schedules around it."""
 
+import warnings
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Self
 
 import lightning as L
 import torch
@@ -10,7 +11,7 @@ from torch.optim import Optimizer
 
 from selfsup.objectives.base import Objective
 from selfsup.training.health import check_finite
-from selfsup.training.optim import parameter_groups, warmup_cosine
+from selfsup.training.optim import freeze, layer_scales, parameter_groups, warmup_cosine
 from selfsup.training.settings import TrainerSettings
 from selfsup.types import Batch, ConfigError, Loss
 from selfsup.views.multiview import MultiView
@@ -42,6 +43,20 @@ class Learner(L.LightningModule):
         self.make_optimizer = make_optimizer
         self.settings = settings
         self.config = config
+        encoder, frozen = objective.encoder, settings.frozen_blocks
+        self._frozen = freeze(encoder, encoder.by_depth(), frozen) if frozen else []
+
+    def train(self, mode: bool = True) -> Self:
+        """Training mode, in which blocks that are frozen still evaluate."""
+        super().train(mode)
+        for module in self._frozen:
+            module.eval()
+        return self
+
+    def on_fit_start(self) -> None:
+        """Lightning warns of modules that evaluate in a training: these are meant to."""
+        if self._frozen:
+            warnings.filterwarnings("ignore", r".*module\(s\) in eval mode at the start of training.*")
 
     @property
     def progress(self) -> float:
@@ -74,13 +89,16 @@ class Learner(L.LightningModule):
         self.objective.after_step(self.progress)
 
     def on_before_optimizer_step(self, optimizer: Optimizer) -> None:
-        """Log the learning rate that this step uses."""
-        self.log("train/lr", optimizer.param_groups[0]["lr"])
+        """Log the learning rate that this step uses, where layers have their own that of the head."""
+        self.log("train/lr", max(group["lr"] for group in optimizer.param_groups))
 
     def configure_optimizers(self) -> Any:
         """The optimizer with its schedule, stepped every optimizer step."""
-        optimizer = self.make_optimizer(parameter_groups(self.objective))
+        decay = self.settings.layer_decay
+        scales = None if decay is None else layer_scales(self.objective.encoder.by_depth(), decay)
+        optimizer = self.make_optimizer(parameter_groups(self.objective, scales))
         for group in optimizer.param_groups:
+            group["lr"] *= group.get("lr_scale", 1.0)
             group["peak_weight_decay"] = group["weight_decay"]
         steps = int(self.trainer.estimated_stepping_batches)
         schedule = warmup_cosine(optimizer, steps, self.settings.warmup_share, self.settings.final_lr_share)

@@ -1,23 +1,75 @@
-"""Parameter groups, the learning-rate schedule, and the precision that the processor is good at."""
+"""Parameter groups, the learning-rate schedule, and the precision that the processor is good at.
+
+Learning rates by depth: Bao et al. 2022 (BEiT, arXiv:2106.08254) and He et al. 2021 (MAE, arXiv:2111.06377), appendix
+A.1: block i of L learns at decay ** (L - i) times the rate of the head, the patch embedding being block 0.
+"""
 
 import math
+from collections.abc import Mapping, Sequence
 
 import torch
 from torch import nn
 from torch.optim import Optimizer
 from torch.optim.lr_scheduler import LambdaLR
 
+from selfsup.types import ConfigError
 
-def parameter_groups(module: nn.Module) -> list[dict[str, object]]:
+Layers = Sequence[Sequence[nn.Module | nn.Parameter]]
+"""What an encoder's `by_depth` returns."""
+
+
+def parameter_groups(module: nn.Module, scales: Mapping[nn.Parameter, float] | None = None) -> list[dict[str, object]]:
     """Trainable parameters in two groups: matrices and kernels decay, 1-D parameters (biases, norms) do not.
 
-    The second group carries `weight_decay` 0, as in DINO, MAE and SimCLR.
+    The second group carries `weight_decay` 0, as in DINO, MAE and SimCLR. With `scales` (parameter -> share of the
+    learning rate, 1 where it has none) there are two groups for each scale, which they carry as `lr_scale`.
     """
     trainable = [p for p in module.parameters() if p.requires_grad]
-    groups: list[dict[str, object]] = [{"params": [p for p in trainable if p.ndim > 1]}]
-    if flat := [p for p in trainable if p.ndim <= 1]:
+    if scales is None:
+        return _by_dimension(trainable)
+    shares = [scales.get(p, 1.0) for p in trainable]
+    groups: list[dict[str, object]] = []
+    for share in sorted(set(shares), reverse=True):
+        same = [p for p, each in zip(trainable, shares, strict=True) if each == share]
+        groups += [group | {"lr_scale": share} for group in _by_dimension(same)]
+    return groups
+
+
+def layer_scales(layers: Layers, decay: float) -> dict[nn.Parameter, float]:
+    """The parameters of an encoder's layers -> decay ** (L - i) for those of the i-th of L, counted from 0."""
+    return {p: decay ** (len(layers) - i) for i, layer in enumerate(layers) for p in _parameters(layer)}
+
+
+def freeze(encoder: nn.Module, layers: Layers, count: int) -> list[nn.Module]:
+    """Take the first `count` layers out of the training; with all of them, the whole encoder.
+
+    Their parameters get no gradient. Returns the modules that have to be held in evaluation mode, in which they are
+    now: without that, BatchNorm would go on following the images, and dropout go on dropping.
+
+    Raises:
+        ConfigError: there are not so many.
+    """
+    if count > len(layers):
+        raise ConfigError(f"trainer.frozen_blocks: {count}, but the encoder has {len(layers)}; write that or fewer")
+    frozen: Layers = [[encoder]] if count == len(layers) else layers[:count]
+    modules: list[nn.Module] = []
+    for layer in frozen:
+        for each in layer:
+            each.requires_grad_(False)
+            if isinstance(each, nn.Module):
+                modules.append(each.eval())
+    return modules
+
+
+def _by_dimension(parameters: Sequence[nn.Parameter]) -> list[dict[str, object]]:
+    groups: list[dict[str, object]] = [{"params": [p for p in parameters if p.ndim > 1]}]
+    if flat := [p for p in parameters if p.ndim <= 1]:
         groups.append({"params": flat, "weight_decay": 0.0})
     return groups
+
+
+def _parameters(layer: Sequence[nn.Module | nn.Parameter]) -> list[nn.Parameter]:
+    return [p for each in layer for p in (each.parameters() if isinstance(each, nn.Module) else [each])]
 
 
 def warmup_cosine(optimizer: Optimizer, steps: int, warmup_share: float, final_share: float) -> LambdaLR:

@@ -19,6 +19,8 @@ class TrainerSettings:
         final_lr_share: learning rate at the end of the cosine, as a share of its peak.
         clip_norm: largest norm of the whole gradient; None for none.
         ema_decay: decay of the moving average of the weights; None for none.
+        layer_decay: learning rate of each block of the encoder as a share of the next one's; None for the same.
+        frozen_blocks: blocks of the encoder, from the image on, that stay as they are; all of them: the whole encoder.
         accelerator: Lightning's: auto, cpu, gpu.
         devices: number of devices.
         strategy: Lightning's: auto, ddp.
@@ -39,6 +41,8 @@ class TrainerSettings:
     final_lr_share: float
     clip_norm: float | None
     ema_decay: float | None
+    layer_decay: float | None
+    frozen_blocks: int
     accelerator: str
     devices: int
     strategy: str
@@ -61,6 +65,10 @@ class TrainerSettings:
                 raise ConfigError(f"trainer.{key}: {getattr(self, key)} is not at least 1")
         if not 0 <= self.warmup_share < 1:
             raise ConfigError(f"trainer.warmup_share: {self.warmup_share} is not in [0, 1)")
+        if self.layer_decay is not None and not 0 < self.layer_decay <= 1:
+            raise ConfigError(f"trainer.layer_decay: {self.layer_decay} is not in (0, 1]; write 0.65 to 0.9, or null")
+        if self.frozen_blocks < 0:
+            raise ConfigError(f"trainer.frozen_blocks: {self.frozen_blocks} is not at least 0")
         unknown = set(self.splits) - {"train", "val", "test"}
         if unknown or not self.splits:
             raise ConfigError(f"trainer.splits: {self.splits} is not a choice of train, val, test")

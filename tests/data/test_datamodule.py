@@ -163,6 +163,17 @@ def test_a_supervised_objective_draws_labelled_galaxies_alone(damaged, make):
     assert all((label >= 0).all() for label in drawn)
 
 
+def test_a_target_that_is_welcome_narrows_nothing(damaged, make):
+    parts = ("train", "val", "test")
+    data = make("data.max_unreadable_share=0.1", folder=damaged, batch_size=2, splits=parts)
+    data.narrow_to((), ("label",))
+    drawn = [batch["label"] for batch in data.train_dataloader()]
+    assert len(drawn) == 9
+    assert any((label < 0).any() for label in drawn)
+    with pytest.raises(DataError, match="no votes, which the objective learns from"):
+        data.narrow_to((), ("votes",))
+
+
 def test_targets_that_are_not_there_are_named_with_a_remedy(compose, galaxies):
     cfg = compose("data=images", f"data.folder={galaxies}", "data.size_px=16")
     data = GalaxyData(build(cfg.data, "data"), 16, 0, seed=0, splits=("train",))

@@ -112,6 +112,17 @@ def test_votes_are_found_by_the_names_of_the_answers(images, suffix):
     np.testing.assert_array_equal(found.columns["ring_yes_share"], [0.75, np.nan])
 
 
+def test_votes_of_two_trees_are_in_one_vector(images):
+    decals = tree("gz_decals5").answers
+    theirs = [f"{question}-gz_decals5_{answer}" for question, _, answer in (name.partition("_") for name in decals)]
+    table = f"id,ring-rings_yes,ring-rings_no,{','.join(theirs)}\n1,3,1{',' * len(theirs)}\n2,,,{','.join('2' * 34)}\n"
+    found = images(["1.png", "2.png", "3.png"], table, tree="rings+gz_decals5").read()
+    np.testing.assert_array_equal(found.votes.sum(1), [4, 68, 0])
+    np.testing.assert_array_equal(found.votes[0, :2], [3, 1])
+    assert found.tree == tree("rings+gz_decals5")
+    np.testing.assert_array_equal(found.columns["ring-rings_yes_share"], [0.75, np.nan, np.nan])
+
+
 def test_votes_may_have_any_names(images):
     found = images(["1.png"], "id,n,y\n1,1,3\n", tree="rings", vote_columns=["y", "n"]).read()
     np.testing.assert_array_equal(found.votes, [[3, 1]])

@@ -165,3 +165,43 @@ def test_a_partial_patch_is_an_error(encoder, image):
     if isinstance(encoder, TokenEncoder):
         with pytest.raises(ValueError, match="whole patches"):
             encoder(image[..., 1:])
+
+
+def parameters_of(layer):
+    return {id(p) for each in layer for p in (each.parameters() if isinstance(each, nn.Module) else [each])}
+
+
+def test_each_parameter_is_at_one_depth(encoder):
+    depths = [parameters_of(layer) for layer in encoder.by_depth()]
+    assert len(depths) >= 3
+    assert all(depths)
+    assert len(set().union(*depths)) == sum(map(len, depths))
+    # What is left is the norm behind the last block of a transformer: vectors.
+    left = [p for p in encoder.parameters() if id(p) not in set().union(*depths)]
+    assert len(left) in (0, 2)
+    assert all(p.ndim == 1 for p in left)
+
+
+def test_depths_follow_the_image(encoder, image):
+    seen = []
+    for depth, layer in enumerate(encoder.by_depth()):
+        for each in layer:
+            if isinstance(each, nn.Module):
+                each.register_forward_hook(lambda *_, depth=depth: seen.append(depth))
+    with torch.no_grad():
+        encoder(image)
+    assert set(seen) == set(range(len(encoder.by_depth())))
+    # Projections are made before the first block uses any of them.
+    assert seen == sorted(seen) or hasattr(encoder, "projections")
+
+
+def test_an_encoder_that_says_nothing_of_its_depth_is_one_block():
+    class Silent(Encoder):
+        def feature_map(self, image): ...
+
+        def pyramid(self, image): ...
+
+        def forward(self, image): ...
+
+    encoder = Silent(3, 0.5, 0.5)
+    assert encoder.by_depth() == [[encoder]]

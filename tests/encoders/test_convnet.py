@@ -128,3 +128,23 @@ def test_pretrained_weights_survive_a_new_stem(monkeypatch, caplog, model, renew
     assert afresh == stem
     assert ("but those of the stem" in caplog.text) is renewed
     assert "kept" in caplog.text
+
+
+@pytest.mark.parametrize(
+    ("model", "last", "count"),
+    [
+        ("resnet18", "layer4", 5),
+        ("test_resnet", "layer4", 5),
+        ("efficientnet_b0", "conv_head", 8),
+        ("convnext_atto", "stages.3", 5),
+    ],
+)
+def test_depths_are_the_stem_and_timm_s_stages(model, last, count):
+    encoder = make(model, image_size_px=64)
+    depths = encoder.by_depth()
+    assert len(depths) == count
+    names = {id(each): name for name, each in [*encoder.net.named_modules(), *encoder.net.named_parameters()]}
+    by_name = [{names[id(each)] for each in layer} for layer in depths]
+    assert by_name[0] & {"conv1", "conv_stem", "stem"}
+    assert last in by_name[-1]
+    assert "" not in set().union(*by_name)

@@ -193,3 +193,14 @@ def test_dropout_acts_in_training_only():
 def test_what_the_configuration_can_get_wrong(wrong, match):
     with pytest.raises(ConfigError, match=match):
         make(**wrong)
+
+
+@pytest.mark.parametrize(("sharing", "own"), [("none", 2), ("headwise", 2), ("key-value", 1), ("layerwise", 0)])
+def test_each_block_stands_at_one_depth_with_its_projections(sharing, own):
+    encoder = make(sharing=sharing, depth=3)
+    first, *blocks = encoder.by_depth()
+    assert any(each is encoder.positions for each in first)
+    assert [block[0] for block in blocks] == list(encoder.blocks)
+    projections = [sum(isinstance(each, Projection) for each in block) for block in blocks]
+    assert projections == ([1, 0, 0] if own == 0 else [own] * 3)
+    assert sum(projections) == len(encoder.projections)

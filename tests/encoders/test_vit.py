@@ -78,3 +78,13 @@ def test_what_the_configuration_can_get_wrong(wrong, match):
 def test_weights_that_nobody_published():
     with pytest.raises(ConfigError, match=r"encoder\.pretrained=false"):
         make("test_vit4", pretrained=True)
+
+
+def test_depths_are_the_embedding_and_each_block():
+    encoder = make()
+    first, *blocks = encoder.by_depth()
+    names = {id(p): name for name, p in encoder.net.named_parameters()}
+    loose = {names[id(each)] for each in first if isinstance(each, torch.nn.Parameter)}
+    assert loose == {"cls_token", "pos_embed"}
+    assert first[0] is encoder.net.patch_embed
+    assert [[block] for block in encoder.net.blocks] == blocks
