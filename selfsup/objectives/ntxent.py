@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from selfsup.objectives.base import Objective
 from selfsup.objectives.precision import widen
+from selfsup.objectives.sphere import alignment_and_uniformity
 from selfsup.types import Batch, ConfigError, Loss
 
 if TYPE_CHECKING:
@@ -72,21 +73,16 @@ class NTXent(Objective):
 
 @torch.no_grad()
 def _health(first: Tensor, second: Tensor) -> dict[str, Tensor]:
-    """Two (B, D) projections -> scalars that tell collapse from learning.
+    """Two (B, D) projections -> alignment, uniformity (see `sphere`), and the share of views that are told apart.
 
-    alignment: mean cosine between the two views of a galaxy; 1 is best, and also what collapse gives.
-    uniformity: log of the mean Gaussian potential between different galaxies; 0 when collapsed, towards -4 when spread.
     top1: share of views whose nearest among the 2 B - 1 others is the other view of the same galaxy.
     """
     points = F.normalize(torch.cat([first, second]), dim=1)
     cosine = points @ points.T
     itself = torch.eye(len(points), dtype=torch.bool, device=points.device)
     partner = itself.roll(len(first), dims=0)
-    others = cosine[~(itself | partner)]
     nearest = cosine.masked_fill(itself, -torch.inf).argmax(dim=1)
     return {
-        "alignment": cosine[partner].mean(),
-        # |a - b|^2 = 2 - 2 cos on the sphere, hence exp(-2 |a - b|^2) = exp(4 cos - 4).
-        "uniformity": torch.logsumexp(4 * others - 4, dim=0) - torch.log(torch.full_like(cosine[0, 0], others.numel())),
+        **alignment_and_uniformity(cosine),
         "top1": (nearest == partner.int().argmax(dim=1)).to(cosine.dtype).mean(),
     }
