@@ -9,13 +9,13 @@ suits encoders whose embeddings differ in scale.
 from collections.abc import Sequence
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import accuracy, balanced_accuracy, confusion_counts, f1_macro
 from selfsup.probes.logistic import logistic_path
+from selfsup.probes.roc import one_vs_rest_auc
 from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import inner_validation, require_positive, require_share
 
@@ -57,7 +57,7 @@ class Linear(CatalogueProbe):
             "accuracy": accuracy(confusion),
             "balanced_accuracy": balanced_accuracy(confusion),
             "f1": f1_macro(confusion),
-            "roc_auc": _one_vs_rest_auc(score.target, chances),
+            "roc_auc": one_vs_rest_auc(score.target, chances),
             "c": c,
         }
         return Scores(metrics, confusion=confusion, classes=classes)
@@ -84,8 +84,3 @@ class Linear(CatalogueProbe):
             chances[:, model.classes_] = model.predict_proba(asked)
             tried.append(chances)
         return tried
-
-
-def _one_vs_rest_auc(true: np.ndarray, chances: np.ndarray) -> float:
-    """Mean area under the ROC curve over the classes that test has; with two classes both have the same area."""
-    return float(np.mean([roc_auc_score(true == k, chances[:, k]) for k in np.unique(true)]))

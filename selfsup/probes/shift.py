@@ -12,12 +12,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
-from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from selfsup.catalogue import Catalogue
 from selfsup.probes.confusion import accuracy, balanced_accuracy, confusion_counts
 from selfsup.probes.logistic import logistic_path
+from selfsup.probes.roc import one_vs_rest_auc
 from selfsup.probes.rows import read_classes
 from selfsup.types import DataError
 
@@ -47,11 +47,10 @@ class Shifted:
         """Accuracies; and the share of galaxies that find themselves, first and among the nearest 1 %."""
         counts = confusion_counts(self.true, self.predicted, self.chance.shape[1])
         near = max(1, round(0.01 * len(self.ids)))
-        areas = [roc_auc_score(self.true == k, self.chance[:, k]) for k in np.unique(self.true)]
         return {
             "balanced_accuracy": balanced_accuracy(counts),
             "accuracy": accuracy(counts),
-            "roc_auc": float(np.mean(areas)),
+            "roc_auc": one_vs_rest_auc(self.true, self.chance),
             "finds_itself": float((self.rank == 0).mean()),
             "finds_itself_in_1_percent": float((self.rank < near).mean()),
             "cosine_same": float(self.same.mean()),
