@@ -1,14 +1,15 @@
 """A training may start from the encoder of another one."""
 
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import torch
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from selfsup.checkpoint import read_checkpoint
 from selfsup.embed import evaluation_mode, load_encoder
 from selfsup.encoders.base import Encoder
+from selfsup.tasks._plain import plain
 from selfsup.types import ConfigError
 
 FREE = ("pretrained", "drop_path", "dropout")
@@ -45,7 +46,7 @@ def _agree(encoder: Encoder, trained: Encoder, size_px: int) -> bool:
 
 def _differ(checkpoint: Path, cfg: DictConfig, reason: str) -> str:
     there: dict[str, Any] = read_checkpoint(checkpoint)["config"]["encoder"]
-    here = cast(dict[str, Any], OmegaConf.to_container(cfg.encoder, resolve=True))
+    here = plain(cfg.encoder)
     keys = [key for key in {**there, **here} if key not in FREE and there.get(key) != here.get(key)]
     named = "; ".join(f"encoder.{key} is {there.get(key)} there and {here.get(key)} here" for key in keys)
     return (

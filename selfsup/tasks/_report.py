@@ -55,8 +55,8 @@ def draw_views(views: MultiView, data: GalaxyData, out: Path, galaxies: int) -> 
     columns = {"packed": as_float(image)} | {
         f"{k} {i + 1}": v for k, copies in made.items() for i, v in enumerate(copies)
     }
-    pictures = [_picture(value) for value in columns.values()]
-    sheet = [[column[row] for column in pictures] for row in range(len(rows))]
+    shown = [pictures(value) for value in columns.values()]
+    sheet = [[column[row] for column in shown] for row in range(len(rows))]
     contact_sheet(sheet, ["" for _ in rows], list(columns), out)
 
 
@@ -99,5 +99,7 @@ def command(folder: Path) -> str:
     return shlex.join(["selfsup", *(OmegaConf.load(kept) if kept.is_file() else sys.argv[1:])])
 
 
-def _picture(image: torch.Tensor) -> np.ndarray:
-    return (image.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).numpy()
+def pictures(image: torch.Tensor) -> np.ndarray:
+    """(B, C, H, W) float -> (B, H, W, C) uint8; what is outside [0, 1] is cut off."""
+    pixels: np.ndarray = (image.clamp(0, 1) * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
+    return pixels

@@ -25,7 +25,8 @@ from selfsup.objectives.denoise import Denoise
 from selfsup.objectives.masks import STEP, background_scatter, foreground_ssim
 from selfsup.report.denoise_figures import View, before_after, sample_sheet
 from selfsup.report.run_report import write_report
-from selfsup.tasks._report import Figures, command, show
+from selfsup.tasks._plain import plain
+from selfsup.tasks._report import Figures, command, pictures, show
 from selfsup.tasks._sizes import at_trained_size
 from selfsup.types import Batch, ConfigError
 from selfsup.views.multiview import MultiView
@@ -102,7 +103,7 @@ def _write_images(objective: Denoise, data: GalaxyData, output: Path) -> None:
     rows = data.rows()
     with reported(len(rows), Work("cleaning", "cleaned", "images")) as advance:
         for batch in data.catalogue_loader(rows, BATCH):
-            cleaned = _pictures(objective.clean(as_float(batch["image"].to(device_of(objective)))))
+            cleaned = pictures(objective.clean(as_float(batch["image"].to(device_of(objective)))))
             for galaxy, pixels in zip(batch["id"], cleaned, strict=True):
                 with replacing(output / "images" / _file_name(galaxy)) as stream:
                     Image.fromarray(pixels).save(stream, "PNG")
@@ -154,7 +155,7 @@ def _figures(objective: Denoise, views: MultiView, data: GalaxyData, rows: np.nd
     """Galaxies before and after, and the same galaxies as the objective learns from them."""
     triptychs, sample = folder / "before_after.png", folder / "sample.png"
     one = _restored(objective, next(iter(data.catalogue_loader(rows, len(rows)))))
-    before_after(_pictures(one.noisy), _pictures(one.denoised), _pictures(one.clean), triptychs)
+    before_after(pictures(one.noisy), pictures(one.denoised), pictures(one.clean), triptychs)
     sample_sheet([_view(objective, clean) for clean in views(one.clean)["global"]], sample)
     return [
         (triptychs, "Galaxies of the test part: with noise, what was made of that, and as they are."),
@@ -163,13 +164,7 @@ def _figures(objective: Denoise, views: MultiView, data: GalaxyData, rows: np.nd
 
 
 def _view(objective: Denoise, clean: Tensor) -> View:
-    return _pictures(clean), _pictures(objective.noise(clean)), objective.masks(clean).cpu().numpy()
-
-
-def _pictures(image: Tensor) -> np.ndarray:
-    """(B, C, H, W) in [0, 1] -> (B, H, W, C) uint8."""
-    pixels: np.ndarray = (image * 255).round().byte().permute(0, 2, 3, 1).cpu().numpy()
-    return pixels
+    return pictures(clean), pictures(objective.noise(clean)), objective.masks(clean).cpu().numpy()
 
 
 def _report(cfg: DictConfig, data: GalaxyData, scores: dict[str, float], figures: Figures, output: Path) -> None:
@@ -178,7 +173,7 @@ def _report(cfg: DictConfig, data: GalaxyData, scores: dict[str, float], figures
         output,
         title=f"{HydraConfig.get().runtime.choices['data']}, cleaned by {cfg.task.checkpoint}",
         command=command(Path(HydraConfig.get().runtime.output_dir)),
-        config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
+        config=plain(cfg),
         metrics=scores,
         comparison={
             who: {title: scores[f"denoise/{name}_{who}"] for title, name in sides.items()}

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from selfsup.config import build
 from selfsup.data.datamodule import GalaxyData
@@ -18,6 +18,7 @@ from selfsup.posteriors.calibration import Calibration, calibrate, whole_votes
 from selfsup.posteriors.posterior import Posterior
 from selfsup.report.posterior_figures import Forecast, calibration_curves, coverage_bars, one_against_all
 from selfsup.report.run_report import write_report
+from selfsup.tasks._plain import plain
 from selfsup.tasks._report import Figures, command, show
 from selfsup.tasks._sizes import at_trained_size
 from selfsup.types import ConfigError
@@ -103,8 +104,12 @@ def _columns(found: Posterior, cfg: DictConfig) -> dict[str, np.ndarray]:
 
 def _save(out: Path, objective: Any, data: GalaxyData, table: Mapping[str, np.ndarray], cfg: DictConfig) -> None:
     """The data set's columns and the predictions, on the embedding of the first network."""
-    settings = OmegaConf.to_container(cfg.task, resolve=True)
-    provenance = {"task": settings, "seed": cfg.seed, "size_px": data.source.size_px, "folder": data.source.folder}
+    provenance = {
+        "task": plain(cfg.task),
+        "seed": cfg.seed,
+        "size_px": data.source.size_px,
+        "folder": data.source.folder,
+    }
     loader = data.catalogue_loader(data.rows())
     catalogue = embed(objective.online_encoder(), loader, {**data.columns, **table}, provenance)
     catalogue.save(out)
@@ -143,7 +148,7 @@ def _report(
         folder,
         title=f"Votes as {list(who.values())[-1].models} networks see them",
         command=command(folder),
-        config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
+        config=plain(cfg),
         metrics=scores,
         comparison={name: one.metrics for name, one in found.items()},
         figures=figures,

@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
 
 import lightning as L
 import torch
@@ -25,6 +24,7 @@ from selfsup.objectives.base import Objective
 from selfsup.probes.base import Probe
 from selfsup.report.run_report import write_report
 from selfsup.tasks._initial import start_from
+from selfsup.tasks._plain import plain
 from selfsup.tasks._report import command, draw_evaluations, draw_training, publish, show, title
 from selfsup.training.learner import Learner
 from selfsup.training.loggers import MetricsCSV
@@ -55,7 +55,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     """Train from the start, in the run folder that Hydra made."""
     folder = Path(HydraConfig.get().runtime.output_dir)
     with replacing(folder / CONFIG) as file:
-        file.write(OmegaConf.to_yaml(OmegaConf.create(_plain(cfg))).encode())
+        file.write(OmegaConf.to_yaml(OmegaConf.create(plain(cfg))).encode())
     return pretrain(cfg, folder)
 
 
@@ -88,7 +88,7 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     settings: TrainerSettings = build(cfg.trainer, "trainer", trust=trust)
     make_optimizer = partial(build, cfg.optimizer, "optimizer", trust=trust)
     views = build(cfg.augmentation, "augmentation", trust=trust)
-    learner = Learner(objective, views, make_optimizer, settings, _plain(cfg))
+    learner = Learner(objective, views, make_optimizer, settings, plain(cfg))
     probes = build_all(cfg.probe, "probe", trust=trust)
     source: Source = build(cfg.data, "data", trust=trust)
     require_maps(source, probes)
@@ -99,7 +99,7 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     chosen: Logger = build(cfg.logger, "logger", str(folder), trust=trust)
     loggers: list[Logger] = [chosen] if isinstance(chosen, MetricsCSV) else [MetricsCSV(str(folder)), chosen]
     for logger in loggers:
-        logger.log_hyperparams(redact(_plain(cfg)))
+        logger.log_hyperparams(redact(plain(cfg)))
     return Parts(objective, learner, data, probes, loggers)
 
 
@@ -142,7 +142,7 @@ def report(
         folder,
         title=title(folder, cfg.seed),
         command=command(folder),
-        config=redact(_plain(cfg)),
+        config=redact(plain(cfg)),
         metrics=comparison["trained"],
         comparison=comparison,
         figures=figures,
@@ -151,8 +151,3 @@ def report(
     )
     publish(parts.loggers, found["trained"], comparison, figures)
     log.info("report: %s", folder / "report.md")
-
-
-def _plain(cfg: DictConfig) -> dict[str, Any]:
-    values: dict[str, Any] = OmegaConf.to_container(cfg, resolve=True)  # type: ignore[assignment]
-    return values

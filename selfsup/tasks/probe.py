@@ -3,13 +3,14 @@
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from selfsup.config import build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import load_objective, load_untrained
 from selfsup.evaluate import evaluate, evaluate_pixels, require_maps, score_head
 from selfsup.report.run_report import write_report
+from selfsup.tasks._plain import plain
 from selfsup.tasks._report import command, draw_evaluations, show
 from selfsup.tasks._sizes import at_trained_size
 from selfsup.tasks.pretrain import TEST, TRAIN
@@ -38,7 +39,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
         folder,
         title=f"{checkpoint} on {HydraConfig.get().runtime.choices['data']}",
         command=command(folder),
-        config=OmegaConf.to_container(cfg, resolve=True),  # type: ignore[arg-type]
+        config=plain(cfg),
         metrics=scores,
         comparison={name: evaluation.metrics for name, evaluation in found.items()},
         figures=draw_evaluations(folder / "figures", found, data),

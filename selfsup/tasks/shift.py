@@ -3,11 +3,10 @@
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from hydra.core.hydra_config import HydraConfig
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from selfsup.catalogue import Catalogue
 from selfsup.config import build
@@ -18,6 +17,7 @@ from selfsup.encoders.base import Encoder
 from selfsup.probes.shift import Shifted, accuracy_along, shifted
 from selfsup.report.run_report import write_report
 from selfsup.report.shift_figures import accuracy_curves, survey_bars, survey_sheet
+from selfsup.tasks._plain import plain
 from selfsup.tasks._report import Figures, command, show
 from selfsup.tasks._sizes import at_trained_size
 from selfsup.types import ConfigError
@@ -50,7 +50,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     home = str(source.survey["name"])
     train = _seen(encoder, _data(source, cfg.seed))[""]
     asked = replace(source, first=UNSEEN, count=cfg.task.count, exposures=1, stream=False)
-    surveys = {str(values["name"]): values for values in _plain(cfg.task.surveys).values()}
+    surveys = {str(values["name"]): values for values in plain(cfg.task.surveys).values()}
     surveys.pop(home, None)
     data = {home: _data(replace(asked, exposures=2), cfg.seed)}
     data |= {name: _data(replace(asked, survey=values), cfg.seed) for name, values in surveys.items()}
@@ -81,11 +81,6 @@ def _embedded(encoder: Encoder, data: GalaxyData, rows: np.ndarray) -> Catalogue
     return Catalogue.from_arrays(galaxies, catalogue.embedding(), columns, {})
 
 
-def _plain(node: DictConfig) -> dict[str, Any]:
-    values: dict[str, Any] = OmegaConf.to_container(node, resolve=True)  # type: ignore[assignment]
-    return values
-
-
 def _report(
     cfg: DictConfig,
     folder: Path,
@@ -99,7 +94,7 @@ def _report(
         folder,
         title=f"{cfg.task.checkpoint}: from {next(iter(found))} to other surveys",
         command=command(folder),
-        config=_plain(cfg),
+        config=plain(cfg),
         metrics=scores,
         comparison=comparison,
         figures=_figures(cfg, folder / "figures", comparison, found, seen, data),
