@@ -121,7 +121,7 @@ class Denoise(Objective):
         clean = torch.cat(views["global"])
         mask, noisy = self.masks(clean), self.noise(clean)
         embedding, maps = seen(self.encoder, noisy)
-        restored = self.decoder(maps, clean.shape[-2:])
+        restored = self.decoder(maps, noisy)
         first, second = self.projector(embedding if self._one_pass else self.encoder(noisy)).chunk(2)
         with torch.autocast(clean.device.type, enabled=False):
             terms = self._restoration(restored, clean, mask)
@@ -135,7 +135,7 @@ class Denoise(Objective):
     def clean(self, image: Tensor) -> Tensor:
         """(B, C, H, W) in [0, 1] -> the galaxies without noise and sky, (B, C, H, W) in [0, 1]."""
         _, maps = seen(self.encoder, image)
-        restored: Tensor = self.decoder(maps, image.shape[-2:])
+        restored: Tensor = self.decoder(maps, image)
         return restored.clamp(0, 1)
 
     def _restoration(self, restored: Tensor, clean: Tensor, mask: Tensor) -> dict[str, Tensor]:

@@ -22,11 +22,12 @@ from selfsup.types import ConfigError
 
 
 class UNetDecoder(nn.Module):
-    """The maps that `seen` gives -> the image.
+    """The maps that `seen` gives, and the image itself as the finest of them -> the image as it should be.
 
-    From the coarsest map on: enlarge to the next finer one, put the two side by side, convolve. From the finest on,
-    doublings by sub-pixel convolution until the image is reached; for an encoder of tokens, whose maps have one scale,
-    these are all there is.
+    From the coarsest map on: enlarge to the next finer one, put the two side by side, convolve. From the finest map on,
+    doublings by sub-pixel convolution until the image's scale is reached, where a convolution of the image is put
+    beside them: no encoder here keeps full resolution. For an encoder of tokens, whose maps have one scale, that is all
+    there is.
     """
 
     def __init__(self, encoder: Encoder, dim: int, depth: int) -> None:
@@ -35,7 +36,7 @@ class UNetDecoder(nn.Module):
         Args:
             encoder: whose maps these are.
             dim: width at the coarsest map, halved at each finer map and each doubling.
-            depth: convolutions at each map.
+            depth: convolutions at each map and at the image.
 
         Raises:
             ConfigError: a width that cannot be halved as often, or no convolution.
@@ -54,20 +55,24 @@ class UNetDecoder(nn.Module):
         self.narrow = nn.ModuleList(nn.Conv2d(*shape, 1) for shape in itertools.pairwise(dims[:levels]))
         self.join = nn.ModuleList(_join(*shape, depth) for shape in zip(beside, dims, strict=False))
         self.grow = nn.Sequential(*(_double(*shape) for shape in itertools.pairwise(dims[levels - 1 :])))
-        self.to_pixels = nn.Conv2d(dims[-1], channels_of(encoder), 3, padding=1)
+        channels = channels_of(encoder)
+        self.image = _convolution(channels, dims[-1])
+        self.finish = _join(2 * dims[-1], dims[-1], depth)
+        self.to_pixels = nn.Conv2d(dims[-1], channels, 3, padding=1)
 
-    def forward(self, maps: list[Tensor], size: Sequence[int]) -> Tensor:
-        """Maps (B, D, h, w) from fine to coarse, (H, W) -> (B, C, H, W), not confined to [0, 1]; at least float32."""
+    def forward(self, maps: list[Tensor], image: Tensor) -> Tensor:
+        """Maps (B, D, h, w) from fine to coarse, (B, C, H, W) -> the same, not confined to [0, 1]; at least float32."""
         features = self.join[0](self.lateral[0](maps[-1]))
         steps = zip(self.narrow, self.lateral[1:], self.join[1:], reversed(maps[:-1]), strict=True)
         for narrow, lateral, join, finer in steps:
             enlarged = _resize(narrow(features), finer.shape[-2:])
             features = join(torch.cat([enlarged, lateral(finer)], dim=1))
-        features = self.grow(features)
+        features = _resize(self.grow(features), image.shape[-2:])
+        features = self.finish(torch.cat([features, self.image(image)], dim=1))
         # bfloat16 has fewer steps of brightness than an 8-bit image.
         with torch.autocast(features.device.type, enabled=False):
             pixels = self.to_pixels(features.to(self.to_pixels.weight.dtype))
-        return _resize(widen(pixels), size)
+        return widen(pixels)
 
 
 def seen(encoder: Encoder, image: Tensor) -> tuple[Tensor, list[Tensor]]:

@@ -1,11 +1,13 @@
 """What a denoiser was trained with, and what it makes of galaxies that it has not seen."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
+from matplotlib import rc_context
+from matplotlib.figure import Figure
 
-from selfsup.report.figures import contact_sheet
+from selfsup.report.figures import BLUE, DPI, STYLE, VERMILION, WIDTH_PX, contact_sheet
 
 View = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Clean and noisy (N, H, W, 3) uint8, and the galaxies' mask (N, H, W) bool."""
@@ -35,6 +37,30 @@ def before_after(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray, out
     ]
     names = ["noisy", "denoised", "clean"] * min(_TRIPTYCHS, len(triptychs))
     contact_sheet(rows, [""] * len(rows), names, out)
+
+
+@rc_context(STYLE)
+def restoration(scores: Mapping[str, Mapping[str, float]], out: Path) -> None:
+    """Draw the galaxies' likeness to the truth and the sky's scatter, before and after, for each noise.
+
+    Args:
+        scores: name of the noise -> `ssim_noisy`, `ssim_denoised`, `scatter_noisy`, `scatter_denoised`.
+        out: where the PNG goes.
+    """
+    titles = {"ssim": "SSIM of the galaxy (1: as the truth)", "scatter": "scatter of the sky (white is 1)"}
+    figure = Figure(figsize=(WIDTH_PX / DPI, 1.2 + 0.45 * len(scores)), dpi=DPI, layout="constrained")
+    places = np.arange(len(scores))[::-1]
+    for axes, (name, title) in zip(figure.subplots(1, len(titles), sharey=True), titles.items(), strict=True):
+        before, after = ([one[f"{name}_{side}"] for one in scores.values()] for side in ("noisy", "denoised"))
+        axes.hlines(places, before, after, color="0.8", zorder=1)
+        axes.scatter(before, places, color=VERMILION, label="noisy", zorder=2)
+        axes.scatter(after, places, color=BLUE, label="denoised", zorder=2)
+        axes.set_title(title)
+        axes.set_yticks(places, list(scores))
+        axes.set_ylim(-0.5, len(scores) - 0.5)
+    figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=DPI, facecolor="white")
 
 
 def _white_on_black(mask: np.ndarray) -> np.ndarray:

@@ -118,7 +118,7 @@ def test_total_is_the_weighted_sum_of_the_terms_by_hand():
     loss, clean = run(objective, views), torch.cat(views)
     torch.manual_seed(0)
     noisy, mask = objective.noise(clean), objective.masks(clean)
-    restored = objective.decoder(objective.encoder.pyramid(noisy), (EDGE, EDGE))
+    restored = objective.decoder(objective.encoder.pyramid(noisy), noisy)
     first, second = objective.projector(objective.encoder(noisy)).chunk(2)
     terms = {
         "foreground": 1 - foreground_ssim(restored, clean, mask, 11).mean(),

@@ -178,15 +178,20 @@ def test_a_full_mask_gives_the_ssim_of_kornia_and_of_torchmetrics(pair):
     torch.testing.assert_close(foreground_ssim(pair[0], pair[0], everywhere, 11), torch.ones(3), rtol=1e-4, atol=0)
 
 
-def test_only_places_inside_the_mask_count(pair):
+def test_only_what_is_inside_the_mask_counts(pair):
     mask = torch.zeros(3, 24, 20, dtype=torch.bool)
     mask[:, 8:14, 9:12] = True
-    mask[0, :5] = True  # without places: no window around them lies in the image
-    expected = full_map(*pair)[:, 3:9, 4:7].mean((1, 2))
+    alone = [image * mask[:, None] for image in pair]
+    expected = full_map(*alone)[:, 3:9, 4:7].mean((1, 2))
     torch.testing.assert_close(foreground_ssim(*pair, mask, 11), expected, rtol=1e-4, atol=1e-5)
-    elsewhere = pair[1].clone()
-    elsewhere[..., :2] = 1.0  # 7 px from the mask, beyond the windows
-    torch.testing.assert_close(foreground_ssim(pair[0], elsewhere, mask, 11), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(foreground_ssim(pair[0], alone[1], mask, 11), expected, rtol=1e-4, atol=1e-5)
+    torch.testing.assert_close(foreground_ssim(pair[0], alone[0], mask, 11), torch.ones(3), rtol=1e-4, atol=0)
+
+
+def test_the_outermost_pixels_have_no_place(pair):
+    mask = torch.zeros(3, 24, 20, dtype=torch.bool)
+    mask[:, :5] = True  # no window around them lies in the image
+    assert torch.equal(foreground_ssim(*pair, mask, 11), torch.zeros(3))
 
 
 def test_ssim_is_precise_under_autocast(pair):

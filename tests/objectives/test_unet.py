@@ -1,4 +1,4 @@
-"""Every map has its say in the image, whatever the encoder, and the encoder is asked once."""
+"""Every map and every pixel has its say, whatever the encoder, and the encoder is asked once."""
 
 import pytest
 import torch
@@ -72,13 +72,13 @@ def test_an_embedding_that_is_no_plain_mean_is_told_apart():
 
 
 @each
-def test_every_map_has_its_say_in_the_image(name):
+def test_every_map_and_pixel_has_its_say(name):
     encoder, image = make(name).eval(), torch.rand(2, 3, 32, 32)
     decoder = UNetDecoder(encoder, dim=64, depth=2)
     with torch.no_grad():
         _, maps = seen(encoder, image)
-    leaves = [each.detach().requires_grad_() for each in maps]
-    pixels = decoder(leaves, (32, 32))
+    leaves = [each.detach().requires_grad_() for each in (*maps, image)]
+    pixels = decoder(leaves[:-1], leaves[-1])
     assert pixels.shape == (2, 3, 32, 32)
     pixels[0].square().sum().backward()
     for leaf in leaves:
@@ -90,9 +90,9 @@ def test_every_map_has_its_say_in_the_image(name):
 @pytest.mark.parametrize("size", [(32, 32), (35, 21), (64, 48)])
 @torch.no_grad()
 def test_any_size_of_image(size):
-    encoder = make("resnet").eval()
-    _, maps = seen(encoder, torch.rand(2, 3, *size))
-    assert UNetDecoder(encoder, dim=64, depth=1)(maps, size).shape == (2, 3, *size)
+    encoder, image = make("resnet").eval(), torch.rand(2, 3, *size)
+    _, maps = seen(encoder, image)
+    assert UNetDecoder(encoder, dim=64, depth=1)(maps, image).shape == image.shape
 
 
 @each
@@ -112,8 +112,9 @@ def test_building_leaves_the_encoder_as_it_was(name):
 def test_pixels_are_finer_than_half_precision():
     encoder = make("resnet_tiny_stem")
     decoder = UNetDecoder(encoder, dim=64, depth=1)
+    image = torch.rand(2, 3, 32, 32)
     with torch.autocast("cpu", torch.bfloat16):
-        pixels = decoder(seen(encoder, torch.rand(2, 3, 32, 32))[1], (32, 32))
+        pixels = decoder(seen(encoder, image)[1], image)
     assert pixels.dtype == torch.float32
     assert not torch.equal(pixels, pixels.bfloat16().float())
 

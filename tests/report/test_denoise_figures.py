@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.report.denoise_figures import before_after, sample_sheet
+from selfsup.report.denoise_figures import before_after, restoration, sample_sheet
 
 RED, GREEN, BLUE = (200, 40, 40), (40, 200, 40), (40, 40, 200)
 
@@ -57,3 +57,25 @@ def test_triptychs_are_noisy_denoised_clean(tmp_path, count, rows, triptychs):
 def test_galaxies_of_different_numbers_are_refused(tmp_path):
     with pytest.raises(ValueError, match="zip"):
         before_after(flat(RED, 2), flat(GREEN, 1), flat(BLUE, 2), tmp_path / "before_after.png")
+
+
+def test_restoration_shows_each_noise_before_and_after(tmp_path):
+    one = {"ssim_noisy": 0.5, "ssim_denoised": 0.9, "scatter_noisy": 0.05, "scatter_denoised": 0.01}
+    wide, narrow = tmp_path / "wide.png", tmp_path / "narrow.png"
+    restoration({"as trained": one, "300e_0.03": one | {"ssim_denoised": 0.7}}, wide)
+    restoration({"as trained": one}, narrow)
+    with Image.open(wide) as two, Image.open(narrow) as alone:
+        assert two.size[0] == alone.size[0]
+        assert two.size[1] > alone.size[1]
+    dots = [sum(end > start for start, end in spans_of(wide, colour)) for colour in ((213, 94, 0), (0, 114, 178))]
+    assert dots == [2, 2]
+
+
+def spans_of(path, colour):
+    """Runs of lines in which this colour is, in the left panel."""
+    with Image.open(path) as image:
+        pixels = np.asarray(image.convert("RGB"))
+    half = pixels[: int(0.8 * len(pixels)), : int(0.55 * pixels.shape[1])]
+    there = (half == colour).all(axis=2).any(axis=1)
+    edges = np.flatnonzero(np.diff(np.pad(there.astype(int), 1)))
+    return edges.reshape(-1, 2).tolist()

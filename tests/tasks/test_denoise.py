@@ -19,6 +19,8 @@ from selfsup.tasks.denoise import LEAST_SCATTER, _file_name
 SMALL = ["objective=denoise", "objective.decoder_dim=32", "objective.decoder_depth=1"]
 SCORES = {"ssim_noisy", "ssim_denoised", "scatter_noisy", "scatter_denoised", "scatter_falls_by"}
 
+LEVELS = ("", "_30e_0.1", "_1000e_0.02")
+
 
 @pytest.fixture
 def checkpoint(tiny, compose, tmp_path):
@@ -48,17 +50,19 @@ def test_from_training_to_clean_pictures(tiny, compose, galaxies, selfsup, tmp_p
     for name in ("foreground", "variation", "darkness", "contrast", "ssim_noisy", "ssim_denoised"):
         assert f"train/{name}" in logged
     asked = ["task=denoise", "task.checkpoint=run", "data=images", f"data.folder={galaxies}", "task.output=out"]
+    asked += ["task.levels=[[30, 0.1], [1000, 0.02]]"]
     ended = selfsup(*asked, "task.galaxies=3")
     assert ended.code == 0, ended.err
     found = json.loads((tmp_path / "out" / "report.json").read_text())
-    assert set(found["metrics"]) == {f"denoise/{name}" for name in SCORES}
+    assert set(found["metrics"]) == {f"denoise/{name}{level}" for name in SCORES for level in LEVELS}
+    assert found["metrics"]["denoise/ssim_noisy_30e_0.1"] < found["metrics"]["denoise/ssim_noisy_1000e_0.02"] < 1
     for name, value in found["metrics"].items():
         assert f"{name} " in ended.out + ended.err
         assert f"{value:.4f}" in ended.out + ended.err
     check_scores(found["metrics"])
     data = GalaxyData(build(compose(*tiny).data, "data"), 16, 0, seed=0, splits=("train",))
     check_pictures(tmp_path / "out", tmp_path / "run", galaxies, data)
-    for name in ("sample", "before_after"):
+    for name in ("sample", "before_after", "restoration"):
         with Image.open(tmp_path / "out" / "figures" / f"{name}.png") as figure:
             assert len(figure.convert("RGB").resize((64, 64)).getcolors(4096)) > 1
     assert selfsup(*asked).code == 0
@@ -67,7 +71,7 @@ def test_from_training_to_clean_pictures(tiny, compose, galaxies, selfsup, tmp_p
 
 
 def check_scores(scores):
-    assert 0 < scores["denoise/ssim_noisy"] < 0.9
+    assert 0 < scores["denoise/ssim_noisy"] < 0.95
     assert -1 < scores["denoise/ssim_denoised"] < 1
     assert scores["denoise/scatter_noisy"] > 0.01
     factor = scores["denoise/scatter_noisy"] / max(scores["denoise/scatter_denoised"], LEAST_SCATTER)
@@ -96,6 +100,20 @@ def test_a_checkpoint_of_another_objective_is_refused(checkpoint, galaxies, self
     )
     assert ended.code == 1
     assert "is of NTXent, which cleans nothing; train objective=denoise" in ended.err
+    assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    ("levels", "message"),
+    [("[[100]]", r"task.levels: [100] is not [electrons, sigma]"), ("[[0.5, 0]]", "electrons >= 1")],
+)
+def test_a_noise_that_cannot_be_is_refused(levels, message, checkpoint, galaxies, selfsup, tmp_path):
+    ended = selfsup(
+        *("task=denoise", f"task.checkpoint={checkpoint(*SMALL)}", "data=images", f"data.folder={galaxies}"),
+        *(f"task.output={tmp_path / 'out'}", f"hydra.run.dir={tmp_path / 'log'}", f"task.levels={levels}"),
+    )
+    assert ended.code == 1
+    assert message in ended.err
     assert not (tmp_path / "out").exists()
 
 
