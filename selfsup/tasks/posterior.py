@@ -1,7 +1,7 @@
 """Ask several trained networks, with dropout, for the votes of a data set: a catalogue, and its calibration."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +10,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from selfsup.config import build
-from selfsup.data.datamodule import GalaxyData
+from selfsup.data.datamodule import PARTS, GalaxyData
 from selfsup.data.source import Source
 from selfsup.dropout import posterior, tree_of
 from selfsup.embed import embed, load_objective
@@ -34,7 +34,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
-    """Predict every readable galaxy; compare with the votes of the test part, where there are any; write a report.
+    """Predict every readable galaxy; compare with the votes of `task.splits`, where there are any; write a report.
 
     Raises:
         ConfigError: no checkpoints, of several sizes or trees, or not of votes.
@@ -45,7 +45,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     tree = tree_of(objectives)
     data = GalaxyData(_source(cfg, checkpoints), batch_size=256, workers=0, seed=cfg.seed, splits=("train",))
     _require(data, tree)
-    scored, parts, columns = _voted(data), [], []
+    scored, parts, columns = _voted(data, cfg.task.splits), [], []
     for rows in _cut(data.rows()):
         found = posterior(objectives, data.catalogue_loader(rows), cfg.task.passes, cfg.seed)
         columns.append(_columns(found, cfg))
@@ -67,11 +67,17 @@ def _source(cfg: DictConfig, checkpoints: list[Path]) -> Source:
     return source
 
 
-def _voted(data: GalaxyData) -> np.ndarray:
-    """Rows of the test part that somebody voted on."""
+def _voted(data: GalaxyData, splits: Sequence[str]) -> np.ndarray:
+    """Rows of these parts that somebody voted on.
+
+    Raises:
+        ConfigError: there is no such part.
+    """
+    if not splits or not set(splits) <= set(PARTS):
+        raise ConfigError(f"task.splits: {list(splits)} is not a choice of {', '.join(PARTS)}")
     if data.votes is None:
         return np.empty(0, dtype=np.int64)
-    rows = data.rows("test")
+    rows = data.rows(*splits)
     return np.asarray(rows[data.votes[rows].sum(1) > 0])
 
 

@@ -84,6 +84,11 @@ def test_without_dropout_or_votes_there_is_less_to_compare(run, folder, galaxies
     assert ended.code == 0, ended.err
     report = json.loads((folder / "steady" / "report.json").read_text())
     assert list(report["comparison"]) == ["one network"]
+    held_out = report["facts"]["compared with votes"]
+    ended = run("task.checkpoints=[run0]", "task.passes=0", "task.splits=[train,test]", "hydra.run.dir=all")
+    assert ended.code == 0, ended.err
+    report = json.loads((folder / "all" / "report.json").read_text())
+    assert report["facts"]["compared with votes"] > 2 * held_out > 0
     ended = run("task.checkpoints=[run0]", "task.passes=2", "data.table=null", "data.tree=null", "data.label=null",
                 "data.classes=null", "hydra.run.dir=unlabelled")  # fmt: skip
     assert ended.code == 0, ended.err
@@ -99,6 +104,7 @@ def test_a_wrong_choice_is_answered_with_a_right_one(run, folder):
         (["task.checkpoints=[nowhere]"], "nowhere: no checkpoint there"),
         (["task.checkpoints=[run0]", "task.level=90"], "level = 90"),
         (["task.checkpoints=[run0]", "data.tree=rings"], "ring"),
+        (["task.checkpoints=[run0]", "task.splits=[held_out]"], "['held_out'] is not a choice of train, val, test"),
     ):
         ended = run(*arguments)
         assert ended.code == 1
