@@ -28,6 +28,9 @@ class UNetDecoder(nn.Module):
     doublings by sub-pixel convolution until the image's scale is reached, where a convolution of the image is put
     beside them: no encoder here keeps full resolution. For an encoder of tokens, whose maps have one scale, that is all
     there is.
+
+    What comes out is a correction of the image, which begins at zero (Zhang et al. 2017, DnCNN, arXiv:1608.03981): fine
+    structure needs not pass through the network, which would take long to learn it.
     """
 
     def __init__(self, encoder: Encoder, dim: int, depth: int) -> None:
@@ -59,6 +62,8 @@ class UNetDecoder(nn.Module):
         self.image = _convolution(channels, dims[-1])
         self.finish = _join(2 * dims[-1], dims[-1], depth)
         self.to_pixels = nn.Conv2d(dims[-1], channels, 3, padding=1)
+        nn.init.zeros_(self.to_pixels.weight)
+        nn.init.zeros_(self.to_pixels.bias)
 
     def forward(self, maps: list[Tensor], image: Tensor) -> Tensor:
         """Maps (B, D, h, w) from fine to coarse, (B, C, H, W) -> the same, not confined to [0, 1]; at least float32."""
@@ -71,8 +76,8 @@ class UNetDecoder(nn.Module):
         features = self.finish(torch.cat([features, self.image(image)], dim=1))
         # bfloat16 has fewer steps of brightness than an 8-bit image.
         with torch.autocast(features.device.type, enabled=False):
-            pixels = self.to_pixels(features.to(self.to_pixels.weight.dtype))
-        return widen(pixels)
+            correction = self.to_pixels(features.to(self.to_pixels.weight.dtype))
+        return widen(image) + widen(correction)
 
 
 def seen(encoder: Encoder, image: Tensor) -> tuple[Tensor, list[Tensor]]:

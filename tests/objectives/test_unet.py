@@ -55,6 +55,12 @@ def make(name):
     return ENCODERS[name]()
 
 
+def trained(decoder):
+    """The decoder with a correction that is not zero."""
+    nn.init.normal_(decoder.to_pixels.weight, std=0.1)
+    return decoder
+
+
 @each
 @torch.no_grad()
 def test_one_pass_sees_the_embedding_and_the_maps(name):
@@ -74,7 +80,7 @@ def test_an_embedding_that_is_no_plain_mean_is_told_apart():
 @each
 def test_every_map_and_pixel_has_its_say(name):
     encoder, image = make(name).eval(), torch.rand(2, 3, 32, 32)
-    decoder = UNetDecoder(encoder, dim=64, depth=2)
+    decoder = trained(UNetDecoder(encoder, dim=64, depth=2))
     with torch.no_grad():
         _, maps = seen(encoder, image)
     leaves = [each.detach().requires_grad_() for each in (*maps, image)]
@@ -85,6 +91,12 @@ def test_every_map_and_pixel_has_its_say(name):
         assert leaf.grad[0].abs().sum() > 0
         assert leaf.grad[1].abs().sum() == 0, "an image has its own pixels"
     assert all(p.grad is not None and p.grad.abs().sum() > 0 for p in decoder.parameters())
+
+
+@torch.no_grad()
+def test_before_training_the_image_stays_as_it_is():
+    encoder, image = make("resnet").eval(), torch.rand(2, 3, 32, 32)
+    assert torch.equal(UNetDecoder(encoder, dim=64, depth=1)(seen(encoder, image)[1], image), image)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (35, 21), (64, 48)])
@@ -111,12 +123,12 @@ def test_building_leaves_the_encoder_as_it_was(name):
 
 def test_pixels_are_finer_than_half_precision():
     encoder = make("resnet_tiny_stem")
-    decoder = UNetDecoder(encoder, dim=64, depth=1)
+    decoder = trained(UNetDecoder(encoder, dim=64, depth=1))
     image = torch.rand(2, 3, 32, 32)
     with torch.autocast("cpu", torch.bfloat16):
-        pixels = decoder(seen(encoder, image)[1], image)
-    assert pixels.dtype == torch.float32
-    assert not torch.equal(pixels, pixels.bfloat16().float())
+        correction = decoder(seen(encoder, image)[1], image) - image
+    assert correction.dtype == torch.float32
+    assert not torch.equal(correction, correction.bfloat16().float())
 
 
 @pytest.mark.parametrize(
