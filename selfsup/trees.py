@@ -105,6 +105,18 @@ _GZ_DECALS5 = (
     _ARMS,
     _question("merging", "none minor-disturbance major-disturbance merger", *_DECALS_SEEN),
 )
+_GZ_DECALS12 = (  # the first two campaigns
+    _FIRST,
+    _EDGE_ON,
+    _SPIRAL,
+    _BAR,
+    _question("bulge-size", "dominant obvious none", "disk-edge-on_no"),
+    _question("how-rounded", "completely in-between cigar-shaped", "smooth-or-featured_smooth"),
+    _question("edge-on-bulge", "boxy none rounded", "disk-edge-on_yes"),
+    _WINDING,
+    _question("spiral-arm-count", "1 2 3 4 more-than-4", "has-spiral-arms_yes"),
+    _question("merging", "neither tidal-debris both merger", *_DECALS_SEEN),
+)
 _GZ_HUBBLE = (  # without the four questions on single clumps, which need several answers to one question as parents
     _HST_FIRST,
     _HST_ROUNDED,
@@ -140,8 +152,11 @@ _GZ_CANDELS = (
 
 TREES: dict[str, QuestionTree] = {
     "gz2": QuestionTree("gz2", _GZ2),
+    "gz_decals12": QuestionTree("gz_decals12", _GZ_DECALS12),
     "gz_decals5": QuestionTree("gz_decals5", _GZ_DECALS5),
+    "gz_decals8": QuestionTree("gz_decals8", _GZ_DECALS5),  # GZ DESI asked as the fifth campaign did
     "gz_hubble": QuestionTree("gz_hubble", _GZ_HUBBLE),
     "gz_candels": QuestionTree("gz_candels", _GZ_CANDELS),
+    "gz_ukidss": QuestionTree("gz_ukidss", _GZ2),  # the questions of Galaxy Zoo 2
     "rings": QuestionTree("rings", (_question("ring", "yes no"),)),
 }

@@ -9,7 +9,16 @@ from selfsup.types import ConfigError
 
 @pytest.mark.parametrize(
     ("name", "n_questions", "n_answers"),
-    [("gz2", 11, 37), ("gz_decals5", 10, 34), ("gz_hubble", 12, 34), ("gz_candels", 11, 32), ("rings", 1, 2)],
+    [
+        ("gz2", 11, 37),
+        ("gz_decals5", 10, 34),
+        ("gz_decals12", 10, 30),
+        ("gz_decals8", 10, 34),
+        ("gz_ukidss", 11, 37),
+        ("gz_hubble", 12, 34),
+        ("gz_candels", 11, 32),
+        ("rings", 1, 2),
+    ],
 )
 def test_trees_have_the_published_size(name: str, n_questions: int, n_answers: int) -> None:
     found = tree(name)

@@ -59,9 +59,18 @@ def read_image(file: Path, size_px: int) -> np.ndarray:
     Raises:
         Unreadable: not a regular file, too large, neither JPEG nor PNG (whatever its suffix), truncated, animated.
     """
+    return decode_image(content_of(file), size_px)
+
+
+def decode_image(content: bytes, size_px: int) -> np.ndarray:
+    """The same of a file's bytes.
+
+    Raises:
+        Unreadable: too large, neither JPEG nor PNG, truncated, animated.
+    """
     # Other libraries switch this on for the whole process, and then truncated files pass.
     ImageFile.LOAD_TRUNCATED_IMAGES = False
-    content = _content(file)
+    _refuse_too_long(content)
     try:
         image = _opened(content)
         # The decoder's own halving costs nothing in quality while twice the target is left for the resampling.
@@ -72,8 +81,12 @@ def read_image(file: Path, size_px: int) -> np.ndarray:
         raise Unreadable(f"damaged image: {error}") from error
 
 
-def _content(file: Path) -> bytes:
-    """All bytes of a regular file; the descriptor that was checked is the one that is read."""
+def content_of(file: Path) -> bytes:
+    """All bytes of a regular file; the descriptor that was checked is the one that is read.
+
+    Raises:
+        Unreadable: not a regular file, empty, or too large.
+    """
     try:
         # Without O_NONBLOCK, opening a pipe waits for a writer.
         descriptor = os.open(file, os.O_RDONLY | getattr(os, "O_NONBLOCK", 0))
@@ -88,9 +101,18 @@ def _content(file: Path) -> bytes:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     if not content:
         raise Unreadable("empty file")
+    _refuse_too_long(content)
+    return content
+
+
+def _refuse_too_long(content: bytes) -> None:
     if len(content) > MAX_BYTES:
         raise Unreadable(f"more than {MAX_BYTES // 2**20} MiB")
-    return content
+
+
+def square_of(pixels: np.ndarray, size_px: int) -> np.ndarray:
+    """(H, W, 3) uint8 -> its centre square, (size_px, size_px, 3) uint8, resampled with antialiasing."""
+    return _squared(Image.fromarray(np.ascontiguousarray(pixels)), size_px)
 
 
 def _opened(content: bytes) -> ImageFile.ImageFile:

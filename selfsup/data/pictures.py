@@ -7,7 +7,7 @@ import os
 import warnings
 from abc import ABC, abstractmethod
 from collections import deque
-from collections.abc import Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -74,23 +74,26 @@ class FilePictures(Pictures):
         """Changes when an id, a path, a length or a date of any file changes."""
         resolved = {parent: os.path.realpath(parent) for parent in {file.parent for file in self.files}}
         for galaxy, file in zip(self.ids, self.files, strict=True):
-            try:
-                status = file.stat()
-                about = (status.st_size, status.st_mtime_ns)
-            except OSError:  # gone, or a loop of links: `read_image` says which
-                about = (-1, -1)
-            yield json.dumps([galaxy, resolved[file.parent], file.name, *about])
+            yield json.dumps([galaxy, resolved[file.parent], file.name, *length_and_date(file)])
 
     def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
         """Each file's pixels or fault, never more than a few images ahead."""
         waiting: deque[Future[np.ndarray | Unreadable]] = deque()
-        with _warnings_refuse(), ThreadPoolExecutor(processors()) as pool:
+        with warnings_refuse(), ThreadPoolExecutor(processors()) as pool:
             for file in self.files:
-                waiting.append(pool.submit(_attempt, file, self.size_px))
+                waiting.append(pool.submit(_attempt, self.read, file))
                 if len(waiting) >= _IN_FLIGHT * processors():
                     yield waiting.popleft().result()
             while waiting:
                 yield waiting.popleft().result()
+
+    def read(self, file: Path) -> np.ndarray:
+        """A file's pixels; called from several threads at once.
+
+        Raises:
+            Unreadable: there is no picture in it.
+        """
+        return read_image(file, self.size_px)
 
     def packed(self) -> None:
         """Nothing was kept."""
@@ -100,8 +103,17 @@ class FilePictures(Pictures):
         return str(self.files[row])
 
 
+def length_and_date(file: Path) -> tuple[int, int]:
+    """Bytes and nanoseconds, which change when a file does; -1 where there is none."""
+    try:
+        status = file.stat()
+    except OSError:  # gone, or a loop of links: whoever reads it says which
+        return -1, -1
+    return status.st_size, status.st_mtime_ns
+
+
 @contextmanager
-def _warnings_refuse() -> Iterator[None]:
+def warnings_refuse() -> Iterator[None]:
     """What Pillow warns of in a file is a reason to leave it out.
 
     Filters belong to the process: set here, once, they hold in the threads, where setting them would be a race.
@@ -111,8 +123,8 @@ def _warnings_refuse() -> Iterator[None]:
         yield
 
 
-def _attempt(file: Path, size_px: int) -> np.ndarray | Unreadable:
+def _attempt(read: Callable[[Path], np.ndarray], file: Path) -> np.ndarray | Unreadable:
     try:
-        return read_image(file, size_px)
+        return read(file)
     except Unreadable as fault:
         return fault

@@ -162,8 +162,8 @@ def by_id(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
     return found
 
 
-def list_images(folder: str | Path) -> list[Path]:
-    """All JPEG and PNG files in a folder and below, sorted by path; hidden ones left out.
+def list_images(folder: str | Path, suffixes: tuple[str, ...] = _SUFFIXES) -> list[Path]:
+    """All files with these suffixes in a folder and below, JPEG and PNG ones, sorted by path; hidden ones left out.
 
     Raises:
         DataError: no such folder, no image, or a link that leads out of the folder.
@@ -174,12 +174,12 @@ def list_images(folder: str | Path) -> list[Path]:
     files: list[Path] = []
     for place, folders, names in os.walk(root):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        images = [name for name in names if name.lower().endswith(_SUFFIXES) and not name.startswith(".")]
+        images = [name for name in names if name.lower().endswith(suffixes) and not name.startswith(".")]
         for name in (*folders, *images):
             _refuse_link_outside(Path(place, name), root)
         files.extend(Path(place, name) for name in images)
     if not files:
-        raise DataError(f"{root}: no image ({', '.join(_SUFFIXES)}) in this folder or below; set data.folder=...")
+        raise DataError(f"{root}: no image ({', '.join(suffixes)}) in this folder or below; set data.folder=...")
     return sorted(files)
 
 

@@ -10,7 +10,7 @@ import pytest
 from PIL import Image, ImageFile
 
 from selfsup.data import decode
-from selfsup.data.decode import Unreadable, read_image
+from selfsup.data.decode import Unreadable, decode_image, read_image, square_of
 
 
 def encoded(image, kind="PNG", **options):
@@ -135,6 +135,16 @@ MALFORMED = {
     "half a jpeg header": encoded(noise(), "JPEG")[:100],
     "broken checksum": encoded(noise()).replace(b"IHDR", b"IHDX"),
 }
+
+
+def test_bytes_are_read_as_files_are(read):
+    content = encoded(noise((40, 32)), "JPEG")
+    np.testing.assert_array_equal(decode_image(content, 16), read(content))
+
+
+def test_pixels_are_squared_as_files_are(read):
+    image = noise((40, 32))
+    np.testing.assert_array_equal(square_of(np.asarray(image), 16), read(encoded(image)))
 
 
 @pytest.mark.parametrize("name", MALFORMED)
