@@ -33,6 +33,7 @@ MAY_IMPORT = {
     "embed": {"config", "checkpoint", "encoders", "catalogue"},
     "evaluate": {"embed", "data", "encoders", "probes", "catalogue"},
     "training": {"checkpoint", "views", "objectives", "evaluate", "probes", "data"},
+    "sweeps": {"data"},
     "tasks": ANY - {"__main__"},
     "__main__": {"config"},  # and the task that was asked for, by name
     "__init__": set(),
