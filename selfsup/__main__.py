@@ -1,9 +1,12 @@
 """The command line: compose the configuration, check it, run the task. Nothing heavy is imported before a task runs."""
 
 import importlib
+import logging
 import os
 import sys
+import warnings
 from pathlib import Path
+from typing import NoReturn
 
 import hydra
 from hydra.core.hydra_config import HydraConfig
@@ -17,6 +20,8 @@ from selfsup.types import ConfigError, DataError
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
 """Shipped inside the wheel; beside the package in a checkout."""
+TOGETHER = ("pretrain", "resume")
+"""Tasks that several processes do together."""
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -27,7 +32,7 @@ def run(cfg: DictConfig) -> float | None:
     except (ConfigError, DataError) as error:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # the sweep records it and goes on
-        sys.exit(f"\nselfsup: {error}")
+        _refuse(str(error), error)
 
 
 def perform(cfg: DictConfig) -> dict[str, float]:
@@ -41,6 +46,8 @@ def perform(cfg: DictConfig) -> dict[str, float]:
     verbs = [file.stem for file in (PACKAGE / "tasks").glob("*.py") if not file.stem.startswith("_")]
     if cfg.task.name not in verbs:
         raise ConfigError(f"task.name: there is no task {cfg.task.name}; {nearest(cfg.task.name, verbs)}")
+    if rank() and cfg.task.name not in TOGETHER:
+        sys.exit(f"\nselfsup: task={cfg.task.name}: runs in one process; start it without torchrun or srun")
     task = importlib.import_module(f"selfsup.tasks.{cfg.task.name}")
     validate(cfg, task.USES)
     scores: dict[str, float] = task.run(cfg)
@@ -55,16 +62,39 @@ def first(scores: dict[str, float]) -> float | None:
 def main() -> None:
     """Entry point of the console script: a fault that the user can mend is one message, a bug keeps its traceback."""
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach this function whole
+    _hush()
     try:
         run()
     except (ConfigError, DataError) as error:
-        sys.exit(f"\nselfsup: {error}")
+        _refuse(str(error), error)
     except CompactHydraException as error:
-        sys.exit(f"\nselfsup: {explain(error)}")
+        _refuse(explain(error), error)
     except SystemExit as end:
-        if end.code == os.EX_TEMPFAIL:  # `Interrupted`: this run can be taken up again
-            sys.stderr.write(f"\nselfsup: {end}\n")
+        message = getattr(end, "message", "")  # of `Interrupted`: this run can be taken up again
+        if message:
+            sys.stderr.write(f"\nselfsup: {message}\n")
         raise
+
+
+def _refuse(message: str, error: Exception) -> NoReturn:
+    """End with a message; of several processes only one says it: the first, or the one that a note names."""
+    said_by_the_first = rank() and not hasattr(error, "__notes__")
+    sys.exit(1 if said_by_the_first else f"\nselfsup: {message}")
+
+
+def _hush() -> None:
+    """Of several processes that train together, only the first has a run folder, logs and warns."""
+    if rank():
+        sys.argv += ["hydra.run.dir=.", "hydra.output_subdir=null"]
+        sys.argv += ["hydra/job_logging=none", "hydra/hydra_logging=none"]
+        logging.disable()
+        warnings.simplefilter("ignore")
+
+
+def rank() -> int:
+    """Number of this process among those that torchrun, srun or `trainer.devices` started; 0 for one alone."""
+    names = ("RANK", "LOCAL_RANK") if "LOCAL_RANK" in os.environ else ("SLURM_PROCID",)
+    return int(next((os.environ[name] for name in names if name in os.environ), 0))
 
 
 def explain(error: CompactHydraException) -> str:

@@ -33,6 +33,7 @@ class BarlowTwins(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2)}
+    remedies: ClassVar[dict[str, str]] = {"redundancy_weight": "lower"}
 
     def __init__(self, encoder: Encoder, hidden_dim: int, output_dim: int, redundancy_weight: float) -> None:
         """Build the projector.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, ClassVar
 
 from torch import Tensor, nn
@@ -23,6 +24,9 @@ class Objective(nn.Module, ABC):
 
     optional_targets: ClassVar[tuple[str, ...]] = ()
     """Batch keys read of the galaxies that have them; those without are learnt from all the same."""
+
+    remedies: ClassVar[Mapping[str, str]] = {}
+    """Its keys to change where it learns nothing, or all galaxies become the same, likeliest first -> how."""
 
     def __init__(self, encoder: Encoder) -> None:
         super().__init__()

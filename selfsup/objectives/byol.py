@@ -34,6 +34,7 @@ class BYOL(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2)}
+    remedies: ClassVar[dict[str, str]] = {"momentum_start": "higher"}
 
     def __init__(
         self, encoder: Encoder, hidden_dim: int, output_dim: int, predictor_dim: int, momentum_start: float

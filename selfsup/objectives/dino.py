@@ -54,6 +54,11 @@ class DINO(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2), "local": (0, 12)}
+    remedies: ClassVar[dict[str, str]] = {
+        "batch_norm": "true",
+        "teacher_temperature": "lower; higher where the teacher knows one prototype",
+        "center_momentum": "lower",
+    }
 
     def __init__(  # noqa: PLR0913  (the published recipe has that many numbers, and each is one key of the YAML)
         self,
@@ -113,7 +118,7 @@ class DINO(Objective):
             total = self.criterion(
                 teacher.chunk(len(views["global"])), student.chunk(len(images)), teacher_temp=temperature
             )
-        log["loss_minus_ln_k"] = total.detach() - math.log(student.shape[-1])
+        log["loss_minus_chance"] = total.detach() - math.log(student.shape[-1])
         log["center_norm"] = self.criterion.center.norm()
         return Loss(total, log)
 
@@ -145,9 +150,9 @@ def _health(probabilities: Tensor) -> dict[str, Tensor]:
     """(2 B, K) of the teacher -> the two ways to collapse.
 
     teacher_entropy: mean entropy of a view over ln K; 1 is the uniform collapse (the loss then rests at ln K).
-    kl_to_uniform: of the mean over the batch, in nats; ln K is the collapse onto one prototype.
+    kl_to_uniform: of the mean over the batch, over ln K; 1 is the collapse onto one prototype.
     """
     ln_k = math.log(probabilities.shape[-1])
     mean = probabilities.mean(dim=0)
     entropy = torch.special.entr(probabilities).sum(dim=-1).mean()
-    return {"teacher_entropy": entropy / ln_k, "kl_to_uniform": ln_k - torch.special.entr(mean).sum()}
+    return {"teacher_entropy": entropy / ln_k, "kl_to_uniform": 1 - torch.special.entr(mean).sum() / ln_k}

@@ -19,6 +19,7 @@ from torch import Tensor, nn
 
 from selfsup import trees
 from selfsup.encoders.base import Encoder
+from selfsup.encoders.dihedral import require_symmetries, symmetric
 from selfsup.objectives.base import Objective
 from selfsup.objectives.ranks import mean_over_ranks
 from selfsup.types import Batch, ConfigError, Loss
@@ -62,7 +63,8 @@ class Dirichlet(Objective):
             tree: name of the question tree that the votes follow.
             dropout: share of the embedding that is dropped in front of the head, in training.
             alpha_max: width of the range of the concentrations, which lie in (1, 1 + alpha_max).
-            symmetries: flips and quarter turns that `predict` averages: 1 (the image alone) or 8 (all of them).
+            symmetries: flips and quarter turns over which `predict` averages the embedding: 1 (the image alone) or 8
+                (all of them).
 
         Raises:
             ConfigError: no tree, or a number of symmetries that is neither 1 nor 8.
@@ -70,12 +72,11 @@ class Dirichlet(Objective):
         super().__init__(encoder)
         if tree is None:
             raise ConfigError("objective.tree is null: data without votes; set data.tree=... or take data with votes")
-        if symmetries not in (1, 8):
-            raise ConfigError(f"objective.symmetries is {symmetries}; write 1 (image as it is) or 8 (flips and turns)")
         if alpha_max <= 0:
             raise ConfigError(f"objective.alpha_max is {alpha_max}; write a positive number (Zoobot: 100)")
         schema = trees.tree(tree)
-        self.tree, self.alpha_max, self.symmetries = tree, alpha_max, symmetries
+        self.tree, self.alpha_max = tree, alpha_max
+        self.symmetries = require_symmetries(symmetries, "objective.symmetries")
         self.questions = list(schema.slices.values())
         self.dropout = nn.Dropout(dropout)
         self.head = nn.Linear(encoder.dim, len(schema.answers))
@@ -98,20 +99,20 @@ class Dirichlet(Objective):
 
     def concentrations(self, image: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, A) alpha, float32 also under autocast: differences of lgamma need its mantissa."""
-        embedding = self.encoder(image)
+        return self._alpha(self.encoder(image))
+
+    def predict(self, image: Tensor) -> dict[str, Tensor]:
+        """(B, C, H, W) -> {"votes": (B, A)}, the expected share alpha_i / A of each answer, 1 in sum per question."""
+        alpha = self._alpha(symmetric(self.encoder, self.symmetries)(image))
+        shares = [alpha[:, q] / alpha[:, q].sum(1, keepdim=True) for q in self.questions]
+        return {"votes": torch.cat(shares, dim=1)}
+
+    def _alpha(self, embedding: Tensor) -> Tensor:
+        """(B, D) -> (B, A)."""
         with torch.autocast(embedding.device.type, enabled=False):
             logits = self.head(self.dropout(embedding.to(self.head.weight.dtype)))
             wide = logits.to(torch.promote_types(logits.dtype, torch.float32))
             return self.alpha_max * torch.sigmoid(wide) + 1
-
-    def predict(self, image: Tensor) -> dict[str, Tensor]:
-        """(B, C, H, W) -> {"votes": (B, A)}, the expected share alpha_i / A of each answer, 1 in sum per question."""
-        shares = [self._shares(seen) for seen in _symmetric(image, self.symmetries)]
-        return {"votes": torch.stack(shares).mean(0)}
-
-    def _shares(self, image: Tensor) -> Tensor:
-        alpha = self.concentrations(image)
-        return torch.cat([alpha[:, q] / alpha[:, q].sum(1, keepdim=True) for q in self.questions], dim=1)
 
     def _votes(self, batch: Batch) -> Tensor:
         """The votes of the batch (B, A).
@@ -130,11 +131,3 @@ class Dirichlet(Objective):
                 f" {votes.shape[1]} columns; set data.tree to the tree of these votes"
             )
         return votes
-
-
-def _symmetric(image: Tensor, number: int) -> list[Tensor]:
-    """(B, C, H, W) -> itself, or its 8 images under the symmetries of the square (4 turns, each mirrored)."""
-    if number == 1:
-        return [image]
-    turns = [torch.rot90(image, quarter, dims=(-2, -1)) for quarter in range(4)]
-    return turns + [turn.flip(-1) for turn in turns]

@@ -52,6 +52,9 @@ class Hybrid(Objective):
         self.__dict__["views"] = _views(list(parts.values()))
         self.__dict__["targets"] = tuple(sorted(needed))
         self.__dict__["optional_targets"] = tuple(sorted(read - needed))
+        self.__dict__["remedies"] = {
+            f"parts.{name}.{key}": how for name, part in parts.items() for key, how in part.remedies.items()
+        }
 
     def forward(self, views: Views, batch: Batch, progress: float) -> Loss:
         """The weighted sum. Logs each part's loss, unweighted, under its name, and what the part logs as name/...

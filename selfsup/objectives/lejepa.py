@@ -34,6 +34,7 @@ class LeJEPA(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 8), "local": (0, 12)}
+    remedies: ClassVar[dict[str, str]] = {"sigreg_weight": "higher"}
 
     draws: Tensor
 

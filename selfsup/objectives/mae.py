@@ -31,6 +31,7 @@ class MAE(Objective):
     """Noisy, partly hidden image -> clean image. BatchNorm statistics are those of partly hidden images."""
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (1, 1)}
+    remedies: ClassVar[dict[str, str]] = {"mask_share": "lower", "visible_weight": "higher"}
 
     def __init__(  # noqa: PLR0913  (one key per number, so that each can be swept and is checked by name)
         self,

@@ -40,6 +40,7 @@ class MoCo(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2)}
+    remedies: ClassVar[dict[str, str]] = {"momentum": "higher", "temperature": "lower"}
 
     steps: Tensor
 
@@ -84,8 +85,8 @@ class MoCo(Objective):
         """Equation 1 with the first view as query and the second as key, in at least float32; moves the queue.
 
         The keys of all processes enter the queue, in their order, after the loss. Logs `alignment`, `uniformity` and
-        `deviation` of queries and keys (see `sphere_health`). In evaluation mode the queue stays and the loss carries
-        no gradient.
+        `deviation` of queries and keys (see `sphere_health`), and the loss above that of knowing nothing. In evaluation
+        mode the queue stays and the loss carries no gradient.
         """
         del batch, progress
         first, second = views["global"]
@@ -94,7 +95,8 @@ class MoCo(Objective):
             query, key = widen(query), widen(key)
             # lightly moves the queue wherever the query has a gradient.
             total = self.criterion(query if self.training else query.detach(), key)
-            return Loss(total, sphere_health(query, key))
+            chance = math.log(1 + len(self.criterion.memory_bank.bank))
+            return Loss(total, sphere_health(query, key) | {"loss_minus_chance": total.detach() - chance})
 
     @torch.no_grad()
     def after_step(self, progress: float) -> None:

@@ -6,11 +6,13 @@ arXiv:2005.10242, section 4; they do not depend on the temperature, so runs can 
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, ClassVar
 
 import torch
 from lightly.loss.ntx_ent_loss import NTXentLoss
 from lightly.models.modules.heads import SimCLRProjectionHead
+from lightly.utils.dist import world_size
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -39,6 +41,7 @@ class NTXent(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2)}
+    remedies: ClassVar[dict[str, str]] = {"batch_norm": "true", "temperature": "lower"}
 
     def __init__(
         self, encoder: Encoder, temperature: float, hidden_dim: int | None, output_dim: int, batch_norm: bool = True
@@ -56,14 +59,18 @@ class NTXent(Objective):
     def forward(self, views: Views, batch: Batch, progress: float) -> Loss:
         """Loss of two views (B, C, H, W) per galaxy, in at least float32 whatever the precision of the networks.
 
-        Logs `alignment`, `uniformity` and `top1` of this process's batch (see `_health`).
+        Logs `alignment`, `uniformity` and `top1` of this process's batch (see `_health`), and the loss above that of
+        knowing nothing, where all candidates are as likely.
         """
         del batch, progress
         first, second = self._project(views["global"])
         # exp(1 / temperature) leaves the range of float16, and bfloat16 rounds a cosine of 1 to steps of 0.004.
         with torch.autocast(first.device.type, enabled=False):
             first, second = widen(first), widen(second)
-            return Loss(self.criterion(first, second), _health(first.detach(), second.detach()))
+            total = self.criterion(first, second)
+            log = _health(first.detach(), second.detach())
+            log["loss_minus_chance"] = total.detach() - math.log(2 * world_size() * len(first) - 1)
+            return Loss(total, log)
 
     def _project(self, images: list[Tensor]) -> tuple[Tensor, Tensor]:
         """Two (B, C, H, W) -> two (B, output_dim), in one pass, so that BatchNorm sees both views."""

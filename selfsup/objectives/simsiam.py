@@ -30,6 +30,7 @@ class SimSiam(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2)}
+    remedies: ClassVar[dict[str, str]] = {"predictor_dim": "a quarter of output_dim"}
 
     def __init__(self, encoder: Encoder, hidden_dim: int, output_dim: int, predictor_dim: int) -> None:
         """Build the heads.

@@ -14,8 +14,7 @@ from typing import TypeVar
 
 import torch
 from torch import Tensor, nn
-
-_NORMS = (nn.BatchNorm1d, nn.BatchNorm2d, nn.SyncBatchNorm)
+from torch.nn.modules.batchnorm import _BatchNorm
 
 Network = TypeVar("Network", bound=nn.Module)
 
@@ -54,7 +53,7 @@ def normalise_by_batch(networks: Iterable[nn.Module], training: bool) -> None:
     """
     for network in networks:
         for module in network.modules():
-            module.training = training and isinstance(module, _NORMS)
+            module.training = training and isinstance(module, _BatchNorm)
 
 
 def cosine(start: float, end: float, progress: float) -> float:

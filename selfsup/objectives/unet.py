@@ -29,8 +29,8 @@ class UNetDecoder(nn.Module):
     beside them: no encoder here keeps full resolution. For an encoder of tokens, whose maps have one scale, that is all
     there is.
 
-    What comes out is a correction of the image, which begins at zero (Zhang et al. 2017, DnCNN, arXiv:1608.03981): fine
-    structure needs not pass through the network, which would take long to learn it.
+    What comes out is a correction of the image, which begins near zero (Zhang et al. 2017, DnCNN, arXiv:1608.03981):
+    fine structure needs not pass through the network, which would take long to learn it.
     """
 
     def __init__(self, encoder: Encoder, dim: int, depth: int) -> None:
@@ -62,8 +62,8 @@ class UNetDecoder(nn.Module):
         self.image = _convolution(channels, dims[-1])
         self.finish = _join(2 * dims[-1], dims[-1], depth)
         self.to_pixels = nn.Conv2d(dims[-1], channels, 3, padding=1)
-        nn.init.zeros_(self.to_pixels.weight)
-        nn.init.zeros_(self.to_pixels.bias)
+        for weight in self.to_pixels.parameters():
+            nn.init.normal_(weight, std=1e-3)
 
     def forward(self, maps: list[Tensor], image: Tensor) -> Tensor:
         """Maps (B, D, h, w) from fine to coarse, (B, C, H, W) -> the same, not confined to [0, 1]; at least float32."""

@@ -32,6 +32,7 @@ class VICReg(Objective):
     """
 
     views: ClassVar[dict[str, tuple[int, int]]] = {"global": (2, 2)}
+    remedies: ClassVar[dict[str, str]] = {"variance_weight": "higher"}
 
     def __init__(
         self,

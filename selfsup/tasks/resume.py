@@ -10,6 +10,8 @@ from omegaconf import DictConfig, OmegaConf
 from selfsup.checkpoint import finished
 from selfsup.config import CONTRACTS, validate
 from selfsup.tasks.pretrain import CONFIG, pretrain
+from selfsup.training.launch import is_parent, launch
+from selfsup.training.ranks import together
 from selfsup.types import ConfigError
 
 log = logging.getLogger(__name__)
@@ -18,7 +20,7 @@ USES = ()  # the configuration that counts is the run's own, checked below
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
-    """Continue the training in `task.run`.
+    """Continue the training in `task.run`, with as many devices as it had (or, started by torchrun, `trainer.devices`).
 
     Raises:
         ConfigError: it is not a run folder.
@@ -31,10 +33,16 @@ def run(cfg: DictConfig) -> dict[str, float]:
     if not isinstance(started_with, DictConfig):
         raise ConfigError(f"{file}: not a configuration")
     validate(started_with, tuple(CONTRACTS))
-    with _logging_into(folder / "resume.log"):
-        if not finished(folder):
-            log.warning("%s: no checkpoint was finished there; training from the first step", folder)
-        return pretrain(started_with, folder)
+    devices = max(started_with.trainer.devices, cfg.trainer.devices)
+    if is_parent(devices):
+        return launch(devices, folder)
+    with together(devices) as ranks:
+        if not ranks.is_first:
+            return pretrain(started_with, folder, ranks)
+        with _logging_into(folder / "resume.log"):
+            if not finished(folder):
+                log.warning("%s: no checkpoint was finished there; training from the first step", folder)
+            return pretrain(started_with, folder, ranks)
 
 
 @contextmanager

@@ -18,6 +18,7 @@ from lightning.pytorch.plugins.io import TorchCheckpointIO
 
 from selfsup.checkpoint import newest, numbered, read_checkpoint
 from selfsup.durable import point, replacing
+from selfsup.training.ranks import Ranks
 from selfsup.types import DataError
 
 log = logging.getLogger(__name__)
@@ -28,10 +29,15 @@ class NonFiniteWeightsError(RuntimeError):
 
 
 class AtomicCheckpointIO(TorchCheckpointIO):
-    """Lightning's checkpoint format; each one saved under a new number with a manifest, loaded without running code."""
+    """Lightning's checkpoint format; each one saved under a new number with a manifest, loaded without running code.
 
-    def __init__(self) -> None:
+    Args:
+        ranks: those that train together; the first one saves, and chooses what all of them load.
+    """
+
+    def __init__(self, ranks: Ranks | None = None) -> None:
         super().__init__()
+        self._ranks = ranks or Ranks()
         self._known: Path | None = None
         """The newest checkpoint that is known to be whole: written or loaded by this process."""
 
@@ -64,9 +70,11 @@ class AtomicCheckpointIO(TorchCheckpointIO):
         del weights_only
         if not Path(path).is_dir():
             return read_checkpoint(Path(path), map_location)
-        self._known, checkpoint = newest(Path(path), map_location)
-        log.info("going on after step %s (%s)", checkpoint.get("global_step"), self._known)
-        return checkpoint
+        if self._ranks.is_first:
+            self._known, checkpoint = newest(Path(path), map_location)
+            log.info("going on after step %s (%s)", checkpoint.get("global_step"), self._known)
+        chosen = Path(self._ranks.agree(lambda: str(self._known)))
+        return checkpoint if self._ranks.is_first else read_checkpoint(chosen, map_location)
 
 
 class FiniteWeights(L.Callback):

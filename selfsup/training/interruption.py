@@ -1,7 +1,9 @@
 """Asked to stop, a training finishes its step, saves, and ends with an exit code that says: start me again.
 
-A signal only sets a flag, for between any two instructions nothing else is safe (POSIX.1-2024, 2.4.3). Between two
-optimizer steps all ranks agree on it, save together, and leave before the next batch.
+While it trains, a signal only sets a flag, for between any two instructions nothing else is safe (POSIX.1-2024, 2.4.3).
+Between two optimizer steps all ranks agree on it, save together, and leave before the next batch. Before and after
+(images are packed, probes scored, the report is written) there is nothing to save: there it ends the work at once, and
+what was half written is removed on the way out.
 """
 
 import os
@@ -9,11 +11,11 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import NoReturn
+from typing import Any, NoReturn
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
@@ -43,6 +45,40 @@ class Interrupted(SystemExit):
         return self.message
 
 
+def how_to_go_on(folder: Path) -> str:
+    """The command that takes the run in this folder up."""
+    return "Go on with: " + shlex.join(["selfsup", "task=resume", f"task.run={folder.absolute()}"])
+
+
+@contextmanager
+def stoppable(folder: Path) -> Iterator[None]:
+    """A signal ends what runs within, wherever it is, except while `Interruption` listens.
+
+    Args:
+        folder: the run folder, which can be taken up.
+
+    Raises:
+        Interrupted: a signal asked to stop; says how to go on.
+    """
+    asked_s: list[float] = []
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        del frame
+        if asked_s and time.monotonic() - asked_s[0] >= HURRY_AFTER_S:
+            _hurry(number)
+        elif not asked_s:
+            asked_s.append(time.monotonic())
+            raise Interrupted(f"stopped by {signal.Signals(number).name}. {how_to_go_on(folder)}", RESUMABLE)
+
+    before = _listen(stop)
+    try:
+        with deaf_children():
+            yield
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+
+
 class Interruption(Checkpoint):
     """Listens to signals, saves at the next boundary between two steps, and ends the training.
 
@@ -66,10 +102,7 @@ class Interruption(Checkpoint):
         Lightning has begun to, moments ago. Its handler sends to other ranks from within, and the loop then stops
         without saving; so this one takes its place. What was there before both, Lightning puts back at the end.
         """
-        if threading.current_thread() is threading.main_thread():
-            for each in SIGNALS:
-                if signal.getsignal(each) != signal.SIG_IGN:  # a shell's background job does not hear Ctrl-C
-                    signal.signal(each, self._hear)
+        _listen(self._hear)
         if trainer.received_sigterm:
             self._asked = signal.SIGTERM
         if self._agreed(trainer):
@@ -105,8 +138,7 @@ class Interruption(Checkpoint):
         if self._asked is None:
             self._asked, self._asked_s = signal.Signals(number), time.monotonic()
         elif time.monotonic() - self._asked_s >= HURRY_AFTER_S:
-            signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
-            signal.raise_signal(number)
+            _hurry(number)
 
     def _agreed(self, trainer: L.Trainer) -> bool:
         """Whether any rank was asked: all give the same answer."""
@@ -123,8 +155,21 @@ class Interruption(Checkpoint):
             raise Interrupted("", 0)
         by = self._asked.name if self._asked else "a signal to another process"
         when = f"after step {trainer.global_step}, which is saved" if trainer.global_step else "before the first step"
-        again = shlex.join(["selfsup", "task=resume", f"task.run={self._folder.absolute()}"])
-        raise Interrupted(f"stopped by {by} {when}. Go on with: {again}", RESUMABLE)
+        raise Interrupted(f"stopped by {by} {when}. {how_to_go_on(self._folder)}", RESUMABLE)
+
+
+def _listen(hear: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, Any]:
+    """Let this be called at each signal that is not ignored -> what was called before; only the main thread can."""
+    if threading.current_thread() is not threading.main_thread():
+        return {}
+    # A shell's background job does not hear Ctrl-C.
+    return {each: signal.signal(each, hear) for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN}
+
+
+def _hurry(number: int) -> None:
+    """The second signal does what it would have done without us."""
+    signal.signal(number, signal.default_int_handler if number == signal.SIGINT else signal.SIG_DFL)
+    signal.raise_signal(number)
 
 
 @contextmanager
@@ -134,11 +179,13 @@ def deaf_children() -> Iterator[None]:
     A signal to the whole group, as Ctrl-C is, would else kill them, and the training could not finish its step. They
     are blocked, not ignored, because torch gives SIGTERM a handler of its own in them. They end with the trainer.
     """
+    outermost = not _deaf.is_set()
     _deaf.set()
     try:
         yield
     finally:
-        _deaf.clear()
+        if outermost:
+            _deaf.clear()
 
 
 def _deafen() -> None:

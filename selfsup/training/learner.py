@@ -10,7 +10,7 @@ from torch import Tensor
 from torch.optim import Optimizer
 
 from selfsup.objectives.base import Objective
-from selfsup.training.health import check_finite
+from selfsup.training.finite import check_finite, mean_over_galaxies
 from selfsup.training.optim import freeze, layer_scales, parameter_groups, warmup_cosine
 from selfsup.training.settings import TrainerSettings
 from selfsup.types import Batch, ConfigError, Loss
@@ -79,8 +79,9 @@ class Learner(L.LightningModule):
         loss: Loss = self.objective(views, batch, self.progress)
         check_finite(loss.total.detach(), self.global_step, batch["id"])
         size = len(batch["id"])
-        self.log("train/loss", loss.total.detach(), prog_bar=True, batch_size=size)
-        self.log_dict({f"train/{name}": value for name, value in loss.log.items()}, batch_size=size)
+        mean = mean_over_galaxies(loss, size)
+        self.log("train/loss", mean.total, prog_bar=True, batch_size=size)
+        self.log_dict({f"train/{name}": value for name, value in mean.log.items()}, batch_size=size)
         return loss.total
 
     def optimizer_step(self, epoch: int, batch_idx: int, optimizer: Any, optimizer_closure: Any = None) -> None:
@@ -105,8 +106,18 @@ class Learner(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the configuration beside the weights."""
+        """Put the configuration beside the weights, and how many ranks dealt the galaxies out among themselves."""
         checkpoint["config"] = self.config
+        checkpoint["ranks"] = self.trainer.world_size
+
+    def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
+        """Raise ConfigError where another number of ranks would go on: it would see other galaxies."""
+        there, here = checkpoint.get("ranks", self.trainer.world_size), self.trainer.world_size
+        if there != here:
+            raise ConfigError(
+                f"trainer.devices: {there} processes trained this run, and {here} would go on; start {there}, with "
+                f"trainer.devices={there}, torchrun or srun"
+            )
 
 
 def check_views(objective: Objective, views: MultiView) -> None:

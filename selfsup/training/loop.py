@@ -8,14 +8,13 @@ from pathlib import Path
 
 import lightning as L
 import torch
-from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
-from lightning.fabric.plugins.environments.torchelastic import TorchElasticEnvironment
 from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheckpoint
 from lightning.pytorch.loggers import Logger
 
 from selfsup.checkpoint import LAST, finished
 from selfsup.data.datamodule import GalaxyData
 from selfsup.probes.base import Probe
+from selfsup.training.batch_norm import synchronised
 from selfsup.training.checkpoints import AtomicCheckpointIO, FiniteWeights
 from selfsup.training.health import CollapseWatch
 from selfsup.training.interruption import Interruption, deaf_children
@@ -23,6 +22,7 @@ from selfsup.training.learner import Learner
 from selfsup.training.optim import best_precision
 from selfsup.training.probing import OnlineProbes
 from selfsup.training.progress_bar import GalaxyProgressBar
+from selfsup.training.ranks import Ranks
 
 
 def fit(
@@ -32,6 +32,7 @@ def fit(
     loggers: list[Logger],
     folder: Path,
     watchers: Sequence[Callback] = (),
+    ranks: Ranks | None = None,
 ) -> L.Trainer:
     """Train to the end, from the folder's checkpoint where there is one; the trained weights are left in `learner`.
 
@@ -42,46 +43,55 @@ def fit(
         loggers: where metrics go.
         folder: where checkpoints go.
         watchers: further callbacks.
+        ranks: those that train together; None for this process alone.
 
     Raises:
         Interrupted: a signal asked to stop, and the state is saved.
         DataError: no checkpoint of the folder is whole, or a new one could not be written.
+        ConfigError: another number of ranks trained the checkpoint.
         NonFiniteLossError: with the galaxies at fault; the last checkpoint is from before.
         NonFiniteWeightsError: at a checkpoint; the last one is from before.
         CollapseError: where the settings ask to stop on a collapse.
     """
-    settings = learner.settings
+    settings, ranks = learner.settings, ranks or Ranks()
     precision = best_precision(settings.accelerator) if settings.precision == "auto" else settings.precision
+    strategy = "auto" if ranks.size == 1 else "ddp" if settings.strategy == "auto" else settings.strategy
     _quieten()
     if settings.channels_last:
         learner.to(memory_format=torch.channels_last)
     trainer = L.Trainer(
         max_epochs=settings.max_epochs,
         accelerator=settings.accelerator,
-        devices=settings.devices,
-        strategy=settings.strategy,
+        devices=ranks.size // ranks.nodes,
+        num_nodes=ranks.nodes,
+        strategy=strategy,
         precision=precision,  # type: ignore[arg-type]
         accumulate_grad_batches=settings.accumulate,
         gradient_clip_val=settings.clip_norm,
         log_every_n_steps=settings.log_every_steps,
         use_distributed_sampler=False,  # the data module deals the galaxies out itself
-        plugins=[AtomicCheckpointIO(), *_environments()],
-        callbacks=[*_callbacks(learner, data, probes), *watchers, *_savers(folder, settings.checkpoint_every_steps)],
+        plugins=[AtomicCheckpointIO(ranks), *([ranks.environment] if ranks.environment else [])],
+        callbacks=[
+            *_callbacks(learner, data, probes, ranks),
+            *watchers,
+            *_savers(folder, settings.checkpoint_every_steps),
+        ],
         logger=loggers,
         default_root_dir=folder,
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    with deaf_children():
-        trainer.fit(learner, datamodule=data, ckpt_path=folder if finished(folder) else None, weights_only=True)
+    resumed = ranks.agree(lambda: "yes" if finished(folder) else "no") == "yes"
+    with deaf_children(), synchronised(learner, ranks.size, trainer.strategy.root_device):
+        trainer.fit(learner, datamodule=data, ckpt_path=folder if resumed else None, weights_only=True)
     return trainer
 
 
-def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe]) -> list[Callback]:
+def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], ranks: Ranks) -> list[Callback]:
     settings = learner.settings
     callbacks: list[Callback] = [GalaxyProgressBar(), CollapseWatch(settings.log_every_steps, settings.on_collapse)]
     if settings.probe_every_epochs and probes:
-        callbacks.append(OnlineProbes(data, probes, settings.probe_every_epochs))
+        callbacks.append(OnlineProbes(data, probes, settings.probe_every_epochs, ranks))
     if settings.ema_decay is not None:
         callbacks.append(EMAWeightAveraging(decay=settings.ema_decay))
     return callbacks
@@ -97,17 +107,13 @@ def _savers(folder: Path, every_steps: int | None) -> list[Callback]:
     return [*savers, Interruption(folder)]
 
 
-def _environments() -> list[SLURMEnvironment]:
-    """On Slurm, without Lightning's own requeueing, which would save within a signal handler: see `interruption`."""
-    on_slurm = SLURMEnvironment.detect() and not TorchElasticEnvironment.detect()
-    return [SLURMEnvironment(auto_requeue=False)] if on_slurm else []
-
-
 def _quieten() -> None:
     """Lightning's banner and its advice that does not hold here."""
-    logging.getLogger("lightning.pytorch").setLevel(logging.WARNING)
+    for room in ("lightning.pytorch", "lightning.fabric"):
+        logging.getLogger(room).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # of Lightning, to Lightning
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # packed images need no worker
+    warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # what is logged is of all ranks already
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")  # a resumed run's own
     warnings.filterwarnings(
         "ignore", ".*your dataloader is not resumable.*"

@@ -22,6 +22,8 @@ REDRAW_S = 0.25
 class GalaxyProgressBar(ProgressBar):
     """Epoch, step, loss, images per second of all ranks, and the time the whole training still takes.
 
+    Of several ranks the first writes, and the loss is that of its own galaxies; the loggers are told that of all.
+
     Args:
         line_every_s: where the output is no terminal (a file, a batch system), at most this long passes between two
             lines; the end of each epoch is a line too.

@@ -22,8 +22,8 @@ class TrainerSettings:
         layer_decay: learning rate of each block of the encoder as a share of the next one's; None for the same.
         frozen_blocks: blocks of the encoder, from the image on, that stay as they are; all of them: the whole encoder.
         accelerator: Lightning's: auto, cpu, gpu.
-        devices: number of devices.
-        strategy: Lightning's: auto, ddp.
+        devices: of this machine, a process for each; 1 where torchrun or srun starts the processes, and counts them.
+        strategy: Lightning's, where there are several processes: auto (ddp), ddp, ddp_find_unused_parameters_true.
         precision: auto, or Lightning's name.
         channels_last: memory format of images and weights.
         workers: loader processes.

@@ -54,7 +54,7 @@ class WandbRun(WandbLogger):
         super().__init__(name=name or Path(folder).name, save_dir=folder, project=project)
         self._folder, self._group, self._config = Path(folder), group, config or {}
         self._limits: dict[str, Any] = {"init_timeout": init_timeout_s, "finish_timeout": finish_timeout_s}
-        self._mode = _mode(mode)
+        self._mode = self._found_mode(mode) or "disabled"
 
     @property
     @rank_zero_experiment
@@ -76,6 +76,12 @@ class WandbRun(WandbLogger):
             self._id = self._experiment.id
             self._experiment.finish(exit_code=0 if status == "success" else 1)
             self._experiment = None
+
+    @staticmethod
+    @rank_zero_only
+    def _found_mode(mode: str) -> str:
+        """Only the first of several ranks asks for a key, which starts a process; the others never start a run."""
+        return _mode(mode)
 
     def _start(self) -> Any:
         if wandb.run is not None:  # left open by a job of this process that died

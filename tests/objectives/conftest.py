@@ -1,8 +1,6 @@
-"""What the tests of several objectives share: a tiny encoder, and trainings by gloo ranks beside one process."""
+"""What the tests of several objectives share: a tiny encoder and views; and the table that test_table.py ends with."""
 
-import subprocess
-import sys
-from pathlib import Path
+import re
 
 import pytest
 import torch
@@ -10,7 +8,8 @@ from torch import nn
 
 from selfsup.encoders.base import Encoder
 
-SCRIPT = Path(__file__).with_name("gloo_ranks.py")
+CELL = re.compile(r"/test_table\.py::test_(?P<promise>\w+)\[(?P<objective>.+)\]$")
+MARKS = {"passed": "yes", "failed": "NO", "error": "NO", "skipped": "-"}
 
 
 class Pooled(Encoder):
@@ -74,31 +73,17 @@ def agree():
     return check
 
 
-@pytest.fixture
-def ranks_train_like_one(tmp_path):
-    """Name of an objective -> asserts that 2 and 3 ranks with different galaxies do what one process does with all.
-
-    Returns the report of the one process.
-    """
-
-    def check(name):
-        subprocess.run([sys.executable, SCRIPT, name, tmp_path, "2", "3"], check=True, timeout=240)
-        alone = torch.load(tmp_path / "alone.pt", weights_only=True)
-        for count in (2, 3):
-            files = [tmp_path / str(count) / f"{rank}.pt" for rank in range(count)]
-            compare([torch.load(file, weights_only=True) for file in files], alone)
-        return alone
-
-    return check
-
-
-def compare(ranks, alone):
-    assert len({rank["saw"] for rank in ranks}) == len(ranks), "ranks saw the same galaxies"
-    for step, whole in enumerate(alone["losses"]):
-        mean = sum(rank["losses"][step] for rank in ranks) / len(ranks)
-        assert mean == pytest.approx(whole, rel=1e-10), step
-    assert any(gradient.abs().max() > 1e-6 for gradient in alone["gradient"].values())
-    for rank in ranks:
-        torch.testing.assert_close(rank["gradient"], alone["gradient"], rtol=1e-8, atol=1e-12)
-        torch.testing.assert_close(rank["state"], alone["state"], rtol=1e-8, atol=1e-11)
-        torch.testing.assert_close(rank["state"], ranks[0]["state"], rtol=0, atol=0)
+def pytest_terminal_summary(terminalreporter):
+    """Objectives x promises, where test_table.py ran: yes, NO, - (skipped), or nothing (not asked for)."""
+    marks = {}
+    for outcome, mark in MARKS.items():
+        for report in terminalreporter.stats.get(outcome, []):
+            if cell := CELL.search(report.nodeid):
+                marks[cell["objective"], cell["promise"]] = mark
+    promises = list(dict.fromkeys(promise for _, promise in marks))
+    if promises:
+        terminalreporter.section("promises")
+        terminalreporter.write_line(f"{'':18}" + "".join(f"{promise:>14}" for promise in promises))
+    for objective in sorted({objective for objective, _ in marks}):
+        row = "".join(f"{marks.get((objective, promise), ''):>14}" for promise in promises)
+        terminalreporter.write_line(f"{objective:18}{row}")

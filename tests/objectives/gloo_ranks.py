@@ -1,159 +1,172 @@
-"""Run as a script by the tests: gloo processes train an objective, each on its share of a batch; one more, alone.
+"""Run as a script by test_table.py: gloo processes train every objective, each on its share of each batch; one, on all.
 
-`python gloo_ranks.py OBJECTIVE FOLDER` writes FOLDER/0.pt, 1.pt (two ranks) and alone.pt (which saw the whole batch);
-`python gloo_ranks.py OBJECTIVE FOLDER 2 3` writes FOLDER/2/0.pt, 2/1.pt, 3/0.pt, 3/1.pt, 3/2.pt and alone.pt: what was
-seen, the losses of three steps, the gradient of the first and the state after the last.
+`python gloo_ranks.py FOLDER` reads FOLDER/objectives.json, name -> node of the configuration, and writes
+FOLDER/<ranks>-<rank>.pt for 1, 2 and 3 ranks: name -> what this process saw, the losses of 20 steps, the gradients of
+the first and of the last, and the state after it. The last batch is half as large as the others. Where an objective
+needs labels, the ranks have unequal numbers of galaxies; where it reads some, unequal numbers of labels.
 """
 
 import importlib
+import json
 import multiprocessing
 import sys
+import warnings
+from datetime import timedelta
+from multiprocessing import connection
 from pathlib import Path
+from unittest import mock
 
 import torch
-from lightly.utils.dist import gather
+from omegaconf import OmegaConf
 from torch import distributed, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from selfsup import config
 from selfsup.encoders.base import Encoder
+from selfsup.training.batch_norm import synchronised
 
-STEPS, GALAXIES = 3, 6
-CASES = {
-    "ntxent": ("NTXent", {"temperature": 0.2, "hidden_dim": None, "output_dim": 5, "batch_norm": False}),
-    "dino": (
-        "DINO",
-        {
-            "hidden_dim": 9,
-            "bottleneck_dim": 4,
-            "output_dim": 11,
-            "norm_last_layer": False,
-            "freeze_last_layer_share": 0.4,
-            "student_temperature": 0.1,
-            "teacher_temperature_start": 0.05,
-            "teacher_temperature": 0.07,
-            "warmup_share": 0.5,
-            "center_momentum": 0.9,
-            "momentum_start": 0.9,
-            "weight_decay_growth": 10.0,
-        },
-    ),
-    "byol": ("BYOL", {"hidden_dim": 9, "output_dim": 5, "predictor_dim": 8, "momentum_start": 0.9}),
-    "moco": ("MoCo", {"temperature": 0.2, "queue_size": 16, "momentum": 0.9, "hidden_dim": None, "output_dim": 5}),
-    "vicreg": (
-        "VICReg",
-        {
-            "hidden_dim": 9,
-            "output_dim": 5,
-            "invariance_weight": 25.0,
-            "variance_weight": 25.0,
-            "covariance_weight": 1.0,
-        },
-    ),
-    "barlow_twins": ("BarlowTwins", {"hidden_dim": 9, "output_dim": 5, "redundancy_weight": 0.1}),
-    "simsiam": ("SimSiam", {"hidden_dim": 9, "output_dim": 5, "predictor_dim": 4}),
-    "lejepa": (
-        "LeJEPA",
-        {"hidden_dim": 9, "output_dim": 5, "sigreg_weight": 0.3, "directions": 20, "knots": 9, "t_max": 3.0},
-    ),
-}
-LOCAL_PX = {"dino": [4, 4, 4], "lejepa": [4, 4, 4]}
+STEPS, GALAXIES, LAST, CLIP_NORM = 20, 12, 6, 3.0
+EDGE_PX = {"global": 16, "local": 8}
+WORLDS = (1, 2, 3)
+UNLABELLED = torch.tensor([2, 3, 7, 8, 9])
 
 
-class Pooled(Encoder):
-    """A linear map of 2 x 2 mean pixels: no BatchNorm, any image size."""
+class Strided(Encoder):
+    """Two convolutions with BatchNorm."""
 
     def __init__(self):
         super().__init__(3, 0.5, 0.25)
-        self.dim = 7
-        self.linear = nn.Linear(3, self.dim)
+        self.dim = 8
+        self.fine = nn.Sequential(nn.Conv2d(3, 6, 2, 2), nn.BatchNorm2d(6), nn.Tanh())
+        self.coarse = nn.Sequential(nn.Conv2d(6, 8, 2, 2), nn.BatchNorm2d(8), nn.Tanh())
 
     def feature_map(self, image):
-        pixels = nn.functional.adaptive_avg_pool2d(self.normalize(image), 2)
-        return torch.tanh(self.linear(pixels.movedim(1, -1))).movedim(-1, 1)
+        return self.pyramid(image)[-1]
 
     def pyramid(self, image):
-        return [self.feature_map(image)]
+        fine = self.fine(self.normalize(image))
+        return [fine, self.coarse(fine)]
 
     def forward(self, image):
-        return self.feature_map(image).mean(dim=(2, 3))
+        return self.feature_map(image).mean((2, 3))
 
 
-class GatheredBatchNorm(nn.BatchNorm1d):
-    """Statistics over the rows of all ranks, as SyncBatchNorm, which refuses CPU tensors."""
-
-    def forward(self, rows):
-        own = slice(distributed.get_rank() * len(rows), (distributed.get_rank() + 1) * len(rows))
-        return super().forward(torch.cat(gather(rows)))[own]
-
-
-def synchronise(module):
-    """In place: every BatchNorm of the heads over all ranks."""
-    for part in module.modules():
-        if type(part) is nn.BatchNorm1d:
-            part.__class__ = GatheredBatchNorm
-    return module
-
-
-def objective(name):
+def build(node):
     torch.manual_seed(0)
-    title, numbers = CASES[name]
-    return getattr(importlib.import_module(f"selfsup.objectives.{name}"), title)(Pooled(), **numbers).double()
+    objective = config.build(OmegaConf.create(node), "objective", Strided()).double()
+    objective.observe_labels(label_like(objective, torch.Generator().manual_seed(0)))
+    return objective
 
 
-def views(name, step, galaxies):
+def shares(objective, count, ranks):
+    """The rows of each rank."""
+    sizes = [count // ranks] * ranks
+    if objective.targets and ranks > 1:
+        sizes[0], sizes[-1] = sizes[0] + 1, sizes[-1] - 1
+    return torch.arange(count).split(sizes)
+
+
+def views_of(objective, step):
+    """Blobs of different sizes under different noise."""
     random = torch.Generator().manual_seed(step)
-    sizes = {"global": [8, 8], "local": LOCAL_PX.get(name, [])}
-    return {
-        kind: [torch.rand(GALAXIES, 3, px, px, generator=random, dtype=torch.float64)[galaxies] for px in sizes_px]
-        for kind, sizes_px in sizes.items()
-    }
+    width = 0.1 + 0.03 * torch.rand(GALAXIES, 1, 1, 1, generator=random, dtype=torch.float64)
+    views = {}
+    for kind, (fewest, most) in objective.views.items():
+        offset = torch.linspace(-0.5, 0.5, EDGE_PX[kind], dtype=torch.float64)
+        blob = torch.exp(-(offset[:, None] ** 2 + offset**2) / (2 * width**2)).expand(-1, 3, -1, -1)
+        noise = [torch.rand(blob.shape, generator=random, dtype=torch.float64) for _ in range(min(most, fewest + 2))]
+        views[kind] = [0.7 * blob + 0.3 * each for each in noise]
+    return views
 
 
-def train(name, module, model, galaxies):
-    optimizer = torch.optim.SGD([p for p in module.parameters() if p.requires_grad], lr=0.5, weight_decay=0.01)
-    report = {"losses": [], "saw": views(name, 0, galaxies)["global"][0].mean().item()}
+def label_like(objective, random):
+    """Classes, or values where the objective has no classes; some are unknown."""
+    classes = torch.randint(0, 2, (GALAXIES,), generator=random)
+    values = torch.rand(GALAXIES, generator=random)
+    label, unknown = (values, torch.nan) if getattr(objective, "classes", "some") is None else (classes, -1)
+    return label.index_fill(0, UNLABELLED, unknown)
+
+
+def batch_of(objective, step):
+    random = torch.Generator().manual_seed(100 + step)
+    batch = {"label": label_like(objective, random)}
+    batch["votes"] = torch.randint(0, 10, (GALAXIES, 37), generator=random).double().index_fill(0, UNLABELLED, 0)
+    return {key: batch[key] for key in (*objective.targets, *objective.optional_targets)}
+
+
+def drawn_for(rows, count, step):
+    """In place of torch.rand: draws for every galaxy of the batch, of which a process takes those of its own."""
+    rand, random = torch.rand, torch.Generator().manual_seed(step)
+
+    def own(number, *shape, **options):
+        copies = range(number // len(rows))
+        return torch.cat([rand(count, *shape, generator=random, **options)[rows] for _ in copies])
+
+    return mock.patch("torch.rand", own)
+
+
+def train(objective, model, rank, ranks):
+    trained = [parameter for parameter in objective.parameters() if parameter.requires_grad]
+    optimizer = torch.optim.SGD(trained, lr=0.05, momentum=0.9, weight_decay=0.01)
+    report = {"losses": [], "gradients": []}
     for step in range(STEPS):
-        progress = step / STEPS
-        loss = model(views(name, step, galaxies), {"id": [], "image": torch.empty(0)}, progress).total
+        count, progress = LAST if step == STEPS - 1 else GALAXIES, step / STEPS
+        rows = shares(objective, count, ranks)[rank]
+        views = {kind: [copy[rows] for copy in copies] for kind, copies in views_of(objective, step).items()}
+        batch = {key: value[rows] for key, value in batch_of(objective, step).items()}
+        with drawn_for(rows, count, step):
+            loss = model(views, {"id": [], "image": torch.empty(0), **batch}, progress).total
         optimizer.zero_grad()
         loss.backward()
-        if step == 0:
-            report["gradient"] = {k: p.grad.clone() for k, p in module.named_parameters() if p.requires_grad}
+        if step in (0, STEPS - 1):
+            report["gradients"].append([parameter.grad.clone() for parameter in trained])
+        nn.utils.clip_grad_norm_(trained, CLIP_NORM)
         optimizer.step()
-        module.after_step(progress)
+        objective.after_step(progress)
         report["losses"].append(loss.item())
-    return report | {"state": module.state_dict()}
+    return report | {"state": objective.state_dict(), "saw": views["global"][0].mean().item()}
 
 
-def train_rank(name, rank, ranks, folder):
-    distributed.init_process_group("gloo", init_method=f"file://{folder / 'meet'}", rank=rank, world_size=ranks)
-    share = GALAXIES // ranks
-    module = synchronise(objective(name))
-    torch.manual_seed(100 + rank)  # what a rank draws must not matter
-    report = train(name, module, DistributedDataParallel(module), slice(rank * share, (rank + 1) * share))
-    torch.save(report, folder / f"{rank}.pt")
-    distributed.destroy_process_group()
+def train_rank(nodes, rank, ranks, folder):
+    reports = {}
+    if ranks > 1:
+        meet, patience = f"file://{folder / f'meet-{ranks}'}", timedelta(seconds=240)
+        distributed.init_process_group("gloo", init_method=meet, rank=rank, world_size=ranks, timeout=patience)
+    for name, node in nodes.items():
+        objective = build(node)
+        # Buffers are not sent round: what makes them differ from rank to rank is to be seen.
+        model = DistributedDataParallel(objective, broadcast_buffers=False) if ranks > 1 else objective
+        torch.manual_seed(100 + rank)  # what a rank draws for itself must not matter
+        with synchronised(objective, ranks, torch.device("cpu")):
+            reports[name] = train(objective, model, rank, ranks)
+    torch.save(reports, folder / f"{ranks}-{rank}.pt")
+    if ranks > 1:
+        distributed.destroy_process_group()
 
 
-def main(name, folder, groups):
-    """Groups: folder -> number of ranks."""
+def targets(node):
+    return [node["_target_"], *(target for part in node.get("parts", {}).values() for target in targets(part))]
+
+
+def main(folder):
     torch.set_num_threads(1)
+    warnings.filterwarnings("ignore", ".*broadcast_buffers.*")  # has another name from torch 2.15 on
+    nodes = json.loads((folder / "objectives.json").read_text())
     # Forked before torch starts any thread, and after the imports: they are most of the time, and so are paid once.
-    importlib.import_module(f"selfsup.objectives.{name}")
+    for target in {target for node in nodes.values() for target in targets(node)}:
+        importlib.import_module(target.rpartition(".")[0])
     context = multiprocessing.get_context("fork")
-    processes = []
-    for place, ranks in groups.items():
-        place.mkdir(exist_ok=True)
-        processes += [context.Process(target=train_rank, args=(name, rank, ranks, place)) for rank in range(ranks)]
+    places = [(rank, ranks) for ranks in WORLDS for rank in range(ranks)]
+    processes = [context.Process(target=train_rank, args=(nodes, *place, folder)) for place in places]
     for process in processes:
         process.start()
-    alone = objective(name)
-    torch.save(train(name, alone, alone, slice(None)), folder / "alone.pt")
-    for process in processes:
-        process.join()
+    while running := [process for process in processes if process.is_alive()]:
+        connection.wait([process.sentinel for process in running])
+        if any(process.exitcode for process in processes):  # the others would wait for it for minutes
+            for process in running:
+                process.terminate()
     return max(abs(process.exitcode) for process in processes)
 
 
 if __name__ == "__main__":
-    name, folder, counts = sys.argv[1], Path(sys.argv[2]), sys.argv[3:]
-    sys.exit(main(name, folder, {folder / count: int(count) for count in counts} or {folder: 2}))
+    sys.exit(main(Path(sys.argv[1])))

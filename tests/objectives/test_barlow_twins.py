@@ -48,11 +48,6 @@ def test_equal_views_leave_the_redundancy_alone(make_encoder, make_views):
     assert losses[1] > 0.01
 
 
-def test_ranks_train_like_one_process(ranks_train_like_one):
-    """The loss of lightly that gathers by itself fails here: it standardises each rank's galaxies by themselves."""
-    ranks_train_like_one("barlow_twins")
-
-
 def test_one_galaxy_is_refused(make_encoder, make_views):
     views = {"global": [view[:1] for view in make_views()["global"]]}
     with pytest.raises(ConfigError, match=r"trainer\.batch_size"):

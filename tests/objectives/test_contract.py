@@ -184,30 +184,6 @@ def test_frozen_stays_frozen(path):
 
 
 @each
-def test_overfits_one_batch(path):
-    objective, batch, views = build(path), make_batch(), make_views(build(path), 0)
-    with torch.no_grad():  # else a teacher is its student's copy, and little is left to learn
-        for parameter, other in zip(trainable(objective), trainable(build(path, seed=9)), strict=True):
-            parameter.copy_(other)
-    optimizer = torch.optim.Adam(trainable(objective), lr=3e-3)
-    # Teachers and centres are put back after each step: against a target that moves, a loss may well rise.
-    moving = [*objective.buffers(), *(p for p in objective.parameters() if not p.requires_grad)]
-    start = [tensor.clone() for tensor in moving]
-    losses = []
-    for _ in range(60):
-        loss = run(objective, views, batch).total
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        with torch.no_grad():
-            for tensor, value in zip(moving, start, strict=True):
-                tensor.copy_(value)
-        losses.append(loss.item())
-    # The likelihood of votes has a floor far above 0 (the multinomial noise of the volunteers), hence no lower bar.
-    assert losses[-1] < 0.85 * losses[0], losses[::10]
-
-
-@each
 def test_state_round_trips(path):
     first, second = build(path, seed=0), build(path, seed=9)
     views, batch = make_views(first, 1), make_batch()

@@ -1,8 +1,5 @@
 import copy
 import math
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -123,21 +120,6 @@ def test_value_gradient_and_centre_equal_the_slow_loss(local):
     torch.testing.assert_close(objective.criterion.center.flatten(), moved, rtol=1e-12, atol=1e-12)
 
 
-def test_two_processes_equal_one(tmp_path):
-    script = Path(__file__).with_name("gloo_ranks.py")
-    subprocess.run([sys.executable, script, "dino", tmp_path], check=True, timeout=120)
-    alone, *ranks = (torch.load(tmp_path / f"{name}.pt", weights_only=True) for name in ("alone", "0", "1"))
-    assert ranks[0]["losses"] != ranks[1]["losses"], "both ranks saw the same galaxies"
-    assert alone["state"]["criterion.center"].norm() > 0.01
-    for step in range(3):
-        mean = (ranks[0]["losses"][step] + ranks[1]["losses"][step]) / 2
-        assert mean == pytest.approx(alone["losses"][step], rel=1e-12)
-    for rank in ranks:
-        torch.testing.assert_close(rank["gradient"], alone["gradient"], rtol=1e-10, atol=1e-13)
-        torch.testing.assert_close(rank["state"], alone["state"], rtol=1e-10, atol=1e-13)
-    torch.testing.assert_close(ranks[0]["state"], ranks[1]["state"], rtol=0, atol=0)
-
-
 def test_views_of_equal_size_share_one_pass():
     objective = build()
     objective(make_views(local=5), BATCH, 0.0)
@@ -237,7 +219,7 @@ def test_uniform_collapse_rests_at_ln_k_and_is_logged():
         objective.teacher_head.length.zero_()
     loss = objective(make_views(dtype=torch.float64), BATCH, 0.5)
     assert loss.total.item() == pytest.approx(math.log(K), rel=1e-15)
-    assert loss.log["loss_minus_ln_k"].item() == pytest.approx(0.0, abs=1e-14)
+    assert loss.log["loss_minus_chance"].item() == pytest.approx(0.0, abs=1e-14)
     assert loss.log["teacher_entropy"].item() == pytest.approx(1.0)
     assert loss.log["kl_to_uniform"].item() == pytest.approx(0.0, abs=1e-14)
     assert loss.log["center_norm"].item() == 0
@@ -249,7 +231,7 @@ def test_collapse_onto_one_prototype_is_logged():
         objective.criterion.center[..., 3] = -100.0
     log = objective(make_views(dtype=torch.float64), BATCH, 0.5).log
     assert log["teacher_entropy"].item() == pytest.approx(0.0, abs=1e-12)
-    assert log["kl_to_uniform"].item() == pytest.approx(math.log(K))
+    assert log["kl_to_uniform"].item() == pytest.approx(1.0)
     assert log["center_norm"].item() == pytest.approx(90.0, rel=0.01)
 
 

@@ -9,6 +9,7 @@ from scipy.stats import dirichlet_multinomial
 
 from selfsup import trees
 from selfsup.encoders.base import Encoder
+from selfsup.encoders.dihedral import make_symmetric
 from selfsup.objectives.dirichlet import Dirichlet, dirichlet_multinomial_nll
 from selfsup.types import ConfigError
 
@@ -152,6 +153,16 @@ def test_prediction_with_all_symmetries_does_not_depend_on_orientation():
         objective = make(symmetries=symmetries).eval()
         plain, other = objective.predict(image)["votes"], objective.predict(turned)["votes"]
         assert torch.allclose(plain, other, atol=1e-6) is same
+
+
+def test_all_symmetries_are_asked_once_also_of_an_encoder_that_averages_them_itself():
+    image, asked = torch.rand(2, 1, 8, 8), []
+    objective = make(symmetries=8).eval()
+    objective.encoder.register_forward_hook(lambda *_: asked.append(1))
+    expected = objective.predict(image)["votes"]
+    make_symmetric(objective, 8)
+    assert torch.equal(objective.predict(image)["votes"], expected)
+    assert len(asked) == 16
 
 
 @pytest.mark.parametrize(

@@ -3,9 +3,6 @@
 import copy
 import csv
 import json
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
 import torch
@@ -271,24 +268,3 @@ def test_a_galaxy_teaches_the_answers_of_its_own_tree_alone(compose, encoder):
     loss.total.backward()
     taught = hybrid.parts["votes"].head.weight.grad.abs().sum(1) > 0
     assert taught.tolist() == [True] * 5 + [False] * 31
-
-
-@pytest.fixture(scope="module")
-def trained_by_ranks(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("ranks")
-    script = Path(__file__).with_name("hybrid_ranks.py")
-    subprocess.run([sys.executable, script, folder], check=True, timeout=180)
-    return folder
-
-
-@pytest.mark.parametrize("world", [2, 3])
-@pytest.mark.parametrize("kind", ["votes", "classes", "values"])
-def test_processes_with_unequal_numbers_of_labels_equal_one(kind, world, trained_by_ranks):
-    names = ["alone", *(f"{world}-{rank}" for rank in range(world))]
-    alone, *ranks = (torch.load(trained_by_ranks / f"{kind}-{name}.pt", weights_only=True) for name in names)
-    assert ranks[0]["losses"] != ranks[1]["losses"], "the ranks saw the same galaxies"
-    mean = torch.tensor([rank["losses"] for rank in ranks], dtype=torch.float64).mean(0)
-    torch.testing.assert_close(mean, torch.tensor(alone["losses"], dtype=torch.float64), rtol=1e-10, atol=0)
-    for rank in ranks:
-        for what in ("gradient", "state"):
-            torch.testing.assert_close(rank[what], alone[what], rtol=1e-9, atol=1e-12)

@@ -101,10 +101,6 @@ def test_collapse_costs_the_closed_form_and_a_gaussian_little(make_encoder, make
         assert objective._sigreg(gaussian) < 0.5 * objective._sigreg(squeezed)
 
 
-def test_ranks_train_like_one_process(ranks_train_like_one):
-    assert ranks_train_like_one("lejepa")["state"]["draws"] == 3
-
-
 @pytest.mark.parametrize(
     ("key", "value"),
     [

@@ -8,7 +8,6 @@ from scipy import ndimage
 from torchmetrics.functional.image import structural_similarity_index_measure
 
 from selfsup.objectives.masks import (
-    STEP,
     GalaxyMasks,
     background_light,
     background_scatter,
@@ -146,10 +145,10 @@ def test_the_sky_is_seen_past_a_galaxy(share):
     torch.testing.assert_close(scatter, torch.full((3, 1), 0.02), atol=0.002, rtol=0)
 
 
-def test_a_flat_sky_scatters_by_one_grey_level():
+def test_a_flat_sky_does_not_scatter():
     level, scatter = sky(torch.full((1, 100), 0.25))
     assert level.item() == 0.25
-    assert scatter.item() == pytest.approx(STEP)
+    assert scatter.item() == 0
 
 
 @pytest.fixture
@@ -214,8 +213,14 @@ def test_without_a_galaxy_the_background_is_everything(pair):
     torch.testing.assert_close(background_variation(image, nowhere), kornias)
     torch.testing.assert_close(background_light(image, nowhere), image.mean((1, 2, 3)))
     torch.testing.assert_close(background_light(-image, nowhere), image.mean((1, 2, 3)))
-    spread = image.var((2, 3), correction=0).mean(1).sqrt()
-    torch.testing.assert_close(background_scatter(image, nowhere), spread)
+
+
+def test_the_scatter_of_the_sky_is_that_of_its_noise_without_stars():
+    noise = 0.3 + 0.05 * torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    starry, nowhere = noise.clone(), torch.zeros(2, 64, 64, dtype=torch.bool)
+    starry[..., 5:10, 5:10] = 1.0
+    for image in (noise, starry):
+        torch.testing.assert_close(background_scatter(image, nowhere), torch.full((2,), 0.05), rtol=0.05, atol=0)
 
 
 @pytest.mark.parametrize("term", [background_variation, background_light, background_scatter])

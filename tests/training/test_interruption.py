@@ -17,12 +17,15 @@ import pytest
 import torch
 
 from selfsup.checkpoint import LAST, finished, read_checkpoint
-from selfsup.tasks.pretrain import assemble
+from selfsup.data import packing
+from selfsup.tasks import pretrain as pretraining
+from selfsup.tasks.pretrain import assemble, pretrain
 from selfsup.training import interruption
 from selfsup.training.checkpoints import AtomicCheckpointIO
-from selfsup.training.interruption import SIGNALS, Interrupted, Interruption
+from selfsup.training.interruption import SIGNALS, Interrupted, Interruption, stoppable
 from selfsup.training.learner import Learner
 from selfsup.training.loop import fit
+from selfsup.training.ranks import Ranks
 
 EVERY = ["trainer.checkpoint_every_steps=4", "encoder.drop_path=0.2"]
 
@@ -193,6 +196,49 @@ def test_the_loaders_processes_hear_nothing(number, tiny, compose, tmp_path):
     assert len(told) == 1
     assert saved_step(tmp_path) == 10
     assert not multiprocessing.active_children()
+
+
+OUTSIDE = {
+    "packing": (packing, "_write_unreadable", lambda *_: True),
+    "the setting up": (Learner, "configure_optimizers", lambda *_: True),
+    "the final probing": (pretraining, "evaluate", lambda *_: True),
+    "the report": (pretraining, "draw_training", lambda *_: True),
+}
+
+
+@pytest.mark.parametrize(("moment", "number"), zip(OUTSIDE, SIGNALS, strict=True))
+def test_a_signal_before_or_after_the_steps_ends_at_once_and_can_be_taken_up(
+    moment, number, tiny, compose, tmp_path, monkeypatch
+):
+    cfg = compose(*tiny, "trainer.max_epochs=1", f"data.cache={tmp_path / 'cache'}")
+    before = [signal.getsignal(each) for each in SIGNALS]
+    with pytest.MonkeyPatch.context() as patch:
+        ask(patch, *OUTSIDE[moment], number)
+        with pytest.raises(Interrupted) as end:
+            pretrain(cfg, tmp_path / "run", Ranks())
+    assert end.value.code == 75
+    assert str(end.value) == (f"stopped by {number.name}. Go on with: selfsup task=resume task.run={tmp_path / 'run'}")
+    assert [signal.getsignal(each) for each in SIGNALS] == before
+    half = [*tmp_path.rglob("*.partial"), *tmp_path.rglob(".building-*"), *tmp_path.rglob("report.*")]
+    assert half == []
+    pretrain(cfg, tmp_path / "run", Ranks())
+    assert saved_step(tmp_path / "run") == 5
+    assert (tmp_path / "run" / "report.json").is_file()
+
+
+def test_outside_the_steps_too_the_same_signal_twice_at_once_is_one(tmp_path):
+    done = []
+
+    def asked_twice():
+        try:
+            os.kill(os.getpid(), signal.SIGTERM)
+        finally:
+            os.kill(os.getpid(), signal.SIGTERM)
+            done.append("tidied up")
+
+    with pytest.raises(Interrupted), stoppable(tmp_path):
+        asked_twice()
+    assert done
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from selfsup.config import build
 from selfsup.embed import load_objective
 from selfsup.encoders.base import Encoder
 from selfsup.tasks.pretrain import assemble
-from selfsup.training.health import NonFiniteLossError
+from selfsup.training.finite import NonFiniteLossError
 from selfsup.training.learner import Learner, check_views, step_seed
 from selfsup.training.loop import fit
 from selfsup.types import ConfigError, Loss
@@ -205,3 +205,13 @@ def test_optimizers_move_every_trainable_parameter(optimizer, tiny, compose, tmp
     after = dict(learner.objective.named_parameters())
     still = [name for name, value in before.items() if torch.equal(value, after[name])]
     assert not still
+
+
+def test_another_number_of_ranks_does_not_go_on(tiny, compose, tmp_path):
+    """It would deal the galaxies out otherwise."""
+    learner, _ = trained(compose(*tiny, "trainer.max_epochs=1"), tmp_path)
+    learner.on_load_checkpoint({"ranks": 1})
+    with pytest.raises(
+        ConfigError, match=r"^trainer.devices: 2 processes trained this run, and 1 would go on; start 2"
+    ):
+        learner.on_load_checkpoint({"ranks": 2})

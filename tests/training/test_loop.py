@@ -1,4 +1,4 @@
-"""All that a training counts and remembers is in its checkpoint, and signals and Slurm are its own affair."""
+"""All that a training counts and remembers is in its checkpoint."""
 
 import collections
 from pathlib import Path
@@ -13,7 +13,7 @@ from omegaconf import OmegaConf
 
 from selfsup.tasks.pretrain import assemble
 from selfsup.training.learner import Learner
-from selfsup.training.loop import _environments, fit
+from selfsup.training.loop import fit
 
 OBJECTIVES = Path(__file__).parents[2] / "conf" / "objective"
 SMALL = {"hidden_dim": 32, "output_dim": 32, "bottleneck_dim": 16}
@@ -138,13 +138,3 @@ def test_a_plain_counter_would_be_found(tiny, compose, tmp_path, monkeypatch):
     monkeypatch.setattr(Learner, "training_step", count)
     _, gone = lost(compose(*tiny, *EVERY), tmp_path)
     assert unexpected(gone) == {"Learner._modules.objective._modules.encoder.calls"}
-
-
-def test_on_slurm_lightning_requeues_nothing(monkeypatch):
-    assert _environments() == []
-    for name, value in {"SLURM_NTASKS": "1", "SLURM_JOB_NAME": "train", "SLURM_JOB_ID": "1"}.items():
-        monkeypatch.setenv(name, value)
-    [environment] = _environments()
-    assert not environment.auto_requeue
-    monkeypatch.setenv("TORCHELASTIC_RUN_ID", "1")
-    assert _environments() == []

@@ -90,8 +90,11 @@ def silent_server():
                 while True:
                     kept.append(server.accept()[0])
 
-        Thread(target=take, daemon=True).start()
+        thread = Thread(target=take, daemon=True)
+        thread.start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
+        server.shutdown(socket.SHUT_RDWR)  # closing alone would leave the thread waiting for one more
+        thread.join()
         for connection in kept:
             connection.close()
 
