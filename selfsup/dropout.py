@@ -36,7 +36,7 @@ def posterior(objectives: Sequence[Objective], loader: Iterable[Batch], passes: 
 
     Args:
         objectives: trained `Dirichlet` ones of one tree, alone or as a part; left in the mode in which they came. The
-            image is seen as it is, once: `symmetries` is for predictions without dropout.
+            encoder sees the image as it is unless it is `Symmetric`: a head's own `symmetries` is for `predict`.
         loader: batches of galaxies.
         passes: T, dropout passes of each objective; 0 asks it once, without dropout.
         seed: of the masks.

@@ -14,6 +14,7 @@ from selfsup.catalogue import Catalogue
 from selfsup.checkpoint import read_checkpoint
 from selfsup.config import build
 from selfsup.encoders.base import Encoder
+from selfsup.encoders.dihedral import make_symmetric, symmetric
 from selfsup.types import Batch, DataError
 
 _HALF_MAX = torch.finfo(torch.float16).max
@@ -94,13 +95,18 @@ def device_of(module: nn.Module) -> torch.device:
     return next(module.parameters()).device
 
 
-def load_objective(checkpoint: Path, trust: Sequence[str] = ()) -> Any:
+def load_objective(checkpoint: Path, trust: Sequence[str] = (), symmetries: int = 1) -> Any:
     """The trained objective (encoder, heads) of a run folder or checkpoint file, in evaluation mode, on the CPU.
 
     Its classes pass the same gate as a configuration's.
 
+    Args:
+        checkpoint: run folder or file.
+        trust: packages whose classes it may name.
+        symmetries: orientations of a picture over which its encoders average: 1 (as trained), or 8.
+
     Raises:
-        ConfigError: no checkpoint there, or its classes are not trusted.
+        ConfigError: no checkpoint there, its classes are not trusted, or no such symmetries.
         DataError: the file is torn, or its weights are not those of its configuration.
     """
     saved = read_checkpoint(checkpoint)
@@ -117,18 +123,18 @@ def load_objective(checkpoint: Path, trust: Sequence[str] = ()) -> Any:
         raise DataError(f"{checkpoint}: the weights do not fit their configuration: {error}") from error
     if cfg.trainer.channels_last:  # as in the training: the memory format decides the last bits of a convolution
         objective.to(memory_format=torch.channels_last)
+    make_symmetric(objective, symmetries)
     return objective.eval().requires_grad_(False)
 
 
-def load_encoder(checkpoint: Path, trust: Sequence[str] = ()) -> Encoder:
+def load_encoder(checkpoint: Path, trust: Sequence[str] = (), symmetries: int = 1) -> Encoder:
     """The encoder that a training published (a teacher, where the method publishes its teacher); errors as above."""
-    encoder: Encoder = load_objective(checkpoint, trust).online_encoder()
+    encoder: Encoder = load_objective(checkpoint, trust, symmetries).online_encoder()
     return encoder
 
 
-def load_untrained(checkpoint: Path, trust: Sequence[str] = ()) -> Encoder:
+def load_untrained(checkpoint: Path, trust: Sequence[str] = (), symmetries: int = 1) -> Encoder:
     """The same encoder before its training, with the same first weights; errors as above."""
     cfg = OmegaConf.create(read_checkpoint(checkpoint)["config"])
     torch.manual_seed(cfg.seed)
-    encoder: Encoder = build(cfg.encoder, "encoder", trust=trust)
-    return encoder
+    return symmetric(build(cfg.encoder, "encoder", trust=trust), symmetries)

@@ -3,11 +3,23 @@
 import numpy as np
 import pytest
 import torch
+from omegaconf import OmegaConf
 from torch import nn
 
+from selfsup.checkpoint import LAST
 from selfsup.config import build
 from selfsup.data.datamodule import GalaxyData
-from selfsup.embed import as_float, device_of, embed, evaluation_mode, feature_maps
+from selfsup.embed import (
+    as_float,
+    device_of,
+    embed,
+    evaluation_mode,
+    feature_maps,
+    load_encoder,
+    load_objective,
+    load_untrained,
+)
+from selfsup.types import ConfigError
 
 
 @pytest.fixture
@@ -124,3 +136,37 @@ def test_maps_are_asked_in_evaluation_and_do_not_overflow(encoder, data):
     plain = encoder.pyramid
     encoder.pyramid = lambda image: [1e9 * level for level in plain(image)]
     assert np.isfinite(feature_maps(encoder, loader, 4)).all()
+
+
+@pytest.fixture
+def run(tiny, compose, tmp_path):
+    """A run folder with a checkpoint as a training leaves it, of the weights that it started with."""
+    cfg = compose(*tiny, "objective=dirichlet")
+    torch.manual_seed(cfg.seed)
+    objective = build(cfg.objective, "objective", build(cfg.encoder, "encoder"))
+    weights = {f"objective.{name}": value for name, value in objective.state_dict().items()}
+    file = tmp_path / "run" / LAST
+    file.parent.mkdir(parents=True)
+    torch.save({"config": OmegaConf.to_container(cfg, resolve=True), "state_dict": weights}, file)
+    return tmp_path / "run"
+
+
+@pytest.mark.parametrize(("symmetries", "same"), [(1, False), (8, True)])
+def test_a_trained_encoder_is_made_symmetric_afterwards(symmetries, same, run, data):
+    batch = next(iter(data.catalogue_loader(data.rows("test"))))
+    turned = batch | {"image": batch["image"].rot90(1, (-2, -1)).flip(-1)}
+    for load in (load_encoder, load_untrained):
+        encoder = load(run, symmetries=symmetries)
+        found = [embed(encoder, [each]).embedding() for each in (batch, turned)]
+        assert np.allclose(*found, rtol=1e-4, atol=1e-6) is same
+    objective = load_objective(run, symmetries=symmetries)
+    said = [objective.predict(as_float(each["image"]))["votes"] for each in (batch, turned)]
+    assert torch.allclose(*said, rtol=0, atol=1e-6) is same
+    assert not any(part.training for part in objective.modules())
+    assert not any(weight.requires_grad for weight in objective.parameters())
+
+
+def test_symmetries_that_no_square_has_are_refused(run):
+    for load in (load_encoder, load_objective, load_untrained):
+        with pytest.raises(ConfigError, match=r"task\.symmetries is 4"):
+            load(run, symmetries=4)

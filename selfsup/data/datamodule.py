@@ -16,6 +16,7 @@ import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from selfsup.data.colour import measure_colour
 from selfsup.data.endless import Endless
 from selfsup.data.order import BatchOrder, EpochOrder, StreamOrder
 from selfsup.data.packed import Packed, pack
@@ -99,6 +100,14 @@ class GalaxyData(L.LightningDataModule):
     def columns(self) -> dict[str, np.ndarray]:
         """Columns of the packed galaxies."""
         return {name: values[self._found_rows] for name, values in self.found.columns.items()}
+
+    def catalogue_columns(self, rows: np.ndarray) -> dict[str, np.ndarray]:
+        """What a catalogue of these rows says beside the embedding: the columns, and the `colour` of each picture.
+
+        A column of that name that the data set has itself is better than what a picture tells, and stays.
+        """
+        known = {name: values[rows] for name, values in self.columns.items()}
+        return known if "colour" in known else {**known, "colour": measure_colour(self.packed.images, rows)}
 
     def rows(self, *parts: str) -> np.ndarray:
         """Rows of the packed store in these parts; all of them without a part.

@@ -1,15 +1,22 @@
 """The contract of a probe: what a frozen encoder says of train and test in, scores out.
 
-A probe asks for one of two things, and says by its class which: one embedding per galaxy with labels (a catalogue), or
-one feature per cell of the image with maps of what is where.
+A probe asks for one of three things, and says by its class which: one embedding per galaxy with labels (a catalogue);
+one feature per cell of the image with maps of what is where; or the pictures, and an embedding of whatever it makes of
+them.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 import numpy as np
+from torch import Tensor
 
 from selfsup.catalogue import Catalogue
+from selfsup.probes.predictions import Predictions
+
+Embedding = Callable[[Tensor], np.ndarray]
+"""Pictures (N, C, H, W) float32 in [0, 1] -> (N, D)."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +44,8 @@ class Scores:
         classes: names of the K rows.
         curve: name -> list of values of equal length, for a figure (few-shot: "n", "mean", "std"), or empty.
         overlays: galaxies on which to see what was found where; `classes` names their maps.
+        galaxies: galaxies of test, with what was found of each as columns, or None.
+        predictions: what was predicted of each galaxy that was scored, or None.
     """
 
     metrics: dict[str, float]
@@ -44,6 +53,8 @@ class Scores:
     classes: tuple[str, ...] = ()
     curve: dict[str, list[float]] = field(default_factory=dict)
     overlays: tuple[Overlay, ...] = ()
+    galaxies: Catalogue | None = None
+    predictions: Predictions | None = None
 
 
 @dataclass(frozen=True)
@@ -77,7 +88,7 @@ class Maps(FeatureMaps):
 class Probe:
     """Fits on train alone and scores on test; anything it chooses, it chooses inside train.
 
-    It is either a `CatalogueProbe` or a `MapProbe`.
+    It is a `CatalogueProbe`, a `MapProbe` or a `PictureProbe`.
     """
 
 
@@ -111,4 +122,23 @@ class MapProbe(Probe, ABC):
 
         Raises:
             DataError: nothing is on any map of train or test.
+        """
+
+
+class PictureProbe(Probe, ABC):
+    """A probe of what becomes of the embedding when the picture is changed. It fits nothing, and needs no label."""
+
+    test_count: int
+    """Galaxies to score on, at most."""
+
+    @abstractmethod
+    def __call__(self, images: np.ndarray, embedding: Embedding) -> Scores:
+        """Score the embedding.
+
+        Args:
+            images: (N, H, W, C) uint8 of test galaxies.
+            embedding: what the frozen encoder says of any pictures of this size.
+
+        Raises:
+            DataError: there are too few galaxies.
         """

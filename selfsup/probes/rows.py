@@ -79,6 +79,13 @@ def read_numbers(train: Catalogue, test: Catalogue, columns: Sequence[str], key:
     return rows[0], rows[1]
 
 
+def read_all(train: Catalogue, test: Catalogue, key: str) -> tuple[Rows, Rows]:
+    """All rows of both catalogues; `target` is (N, 0)."""
+    train_rows, test_rows = (_rows(part, np.empty((len(part), 0)), np.ones(len(part), bool)) for part in (train, test))
+    _report_overlap(train_rows, test_rows, key)
+    return train_rows, test_rows
+
+
 def _rows(part: Catalogue, target: np.ndarray, known: np.ndarray) -> Rows:
     ids = part.ids
     order = np.array(sorted(np.flatnonzero(known), key=lambda row: ids[row]), dtype=np.int64)

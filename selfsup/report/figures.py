@@ -43,7 +43,10 @@ STYLE: Any = {
     "figure.constrained_layout.h_pad": 0.08,
 }
 Curve = Mapping[str, Sequence[float]]
-HEADLINES = ("balanced_accuracy", "accuracy", "f1", "roc_auc", "r2", "mae", "auc_all", "iou_mean")
+HEADLINES = (
+    "balanced_accuracy", "accuracy", "f1", "roc_auc", "r2", "mae", "auc_all", "iou_mean", "kmeans_silhouette",
+    "kmeans_nmi_colour", "stability",
+)  # fmt: skip
 """Metrics of a probe worth a bar or a curve; so is each parameter's R2."""
 
 

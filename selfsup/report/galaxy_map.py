@@ -42,10 +42,14 @@ def galaxy_map(embedding: np.ndarray, images: ArrayLike, out: Path, n_side: int)
 
 def plane(embedding: np.ndarray) -> np.ndarray:
     """(N, D) -> (N, 2) in (0, 1): the ranks along the first two principal components (one, where D is one)."""
-    wide = np.pad(embedding, ((0, 0), (0, max(0, 2 - embedding.shape[1]))))
-    components = PCA(2, svd_solver="covariance_eigh").fit_transform(wide.astype(np.float64))
-    ranks = components.argsort(axis=0, kind="stable").argsort(axis=0)
+    ranks = principal(embedding).argsort(axis=0, kind="stable").argsort(axis=0)
     return np.asarray((ranks + 0.5) / len(embedding))
+
+
+def principal(embedding: np.ndarray) -> np.ndarray:
+    """(N, D) -> (N, 2): the first two principal components (one and zeros, where D is one)."""
+    wide = np.pad(embedding, ((0, 0), (0, max(0, 2 - embedding.shape[1]))))
+    return np.asarray(PCA(2, svd_solver="covariance_eigh").fit_transform(wide.astype(np.float64)))
 
 
 def choose(position: np.ndarray, n_side: int) -> dict[tuple[int, int], int]:

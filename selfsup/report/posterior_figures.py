@@ -105,7 +105,7 @@ def coverage_bars(coverage: Mapping[str, Mapping[float, float]], out: Path) -> N
     for place, (colour, (who, values)) in enumerate(zip(PALETTE, coverage.items(), strict=False)):
         at = np.arange(len(levels)) - 0.4 + (place + 0.5) * width
         bars = axis.bar(at, [values[level] for level in levels], 0.92 * width, color=colour, label=who)
-        axis.bar_label(bars, fmt="{:.2f}", fontsize=8)
+        axis.bar_label(bars, fmt="{:.2f}", fontsize=8, label_type="center", color="white")
     for place, level in enumerate(levels):
         axis.plot([place - 0.45, place + 0.45], [level, level], color="black", linewidth=1.2)
     axis.set_xticks(range(len(levels)), [f"{level:.0%} interval" for level in levels])

@@ -77,4 +77,4 @@ def _headline(metric: str) -> str:
     _, probe, leaf = metric.split("/", 2)
     if leaf.startswith("r2_"):
         return f"{leaf.removeprefix('r2_')}: R²"
-    return f"{probe}/{leaf}" + (" ↓" if leaf.endswith("mae") else "")
+    return f"{probe}/{leaf}" + (" ↓" if leaf.endswith(("mae", "nmi_colour")) else "")

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
-    """One row per readable image: `id`, `embedding`, and the columns of the data set.
+    """One row per readable image: `id`, `embedding`, the columns of the data set, and `colour`.
 
     Raises:
         ConfigError: the output is not named as a Parquet file.
@@ -26,12 +26,17 @@ def run(cfg: DictConfig) -> dict[str, float]:
     if output.suffix != ".parquet":
         raise ConfigError(f"task.output: {output} does not end in .parquet")
     trust = tuple(cfg.trust)
-    encoder = load_encoder(checkpoint, trust)
+    encoder = load_encoder(checkpoint, trust, cfg.task.symmetries)
     source = build(at_trained_size(cfg.data, checkpoint), "data", trust=trust)
     data = GalaxyData(source, batch_size=256, workers=0, seed=cfg.seed, splits=("train",))
     rows = data.rows()
-    provenance = {"checkpoint": str(checkpoint), "size_px": source.size_px, "folder": source.folder}
-    catalogue = embed(encoder, data.catalogue_loader(rows), data.columns, provenance)
+    provenance = {
+        "checkpoint": str(checkpoint),
+        "symmetries": cfg.task.symmetries,
+        "size_px": source.size_px,
+        "folder": source.folder,
+    }
+    catalogue = embed(encoder, data.catalogue_loader(rows), data.catalogue_columns(rows), provenance)
     output.parent.mkdir(parents=True, exist_ok=True)
     catalogue.save(output)
     unreadable = len(data.packed.unreadable)

@@ -41,7 +41,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     """
     folder = Path(HydraConfig.get().runtime.output_dir)
     checkpoints, trust = [Path(name).expanduser() for name in cfg.task.checkpoints], tuple(cfg.trust)
-    objectives = [load_objective(checkpoint, trust) for checkpoint in checkpoints]
+    objectives = [load_objective(checkpoint, trust, cfg.task.symmetries) for checkpoint in checkpoints]
     tree = tree_of(objectives)
     data = GalaxyData(_source(cfg, checkpoints), batch_size=256, workers=0, seed=cfg.seed, splits=("train",))
     _require(data, tree)
@@ -194,12 +194,17 @@ def _figures(
 
 
 def _forecasts(every: Posterior, data: GalaxyData, scored: np.ndarray, shown: int) -> list[Forecast]:
-    """Of each of the first questions that were asked, its first answer, for the galaxy with most votes on it."""
+    """Of each of the first questions that were asked, its first answer, for the galaxy with most votes on it.
+
+    No galaxy is shown twice while there are others.
+    """
     counts = whole_votes(every, np.asarray(data.votes)[scored])
     totals = every.totals(counts)
     made: list[Forecast] = []
+    fresh = np.ones(len(scored), dtype=bool)
     for i, question in enumerate(every.tree.questions):
-        row = int(totals[:, i].argmax())
+        row = int((totals[:, i] * fresh).argmax())
+        fresh[row] = False
         if totals[row, i] and len(made) < shown:
             answer, place = question.keys[0], np.array([row])
             pmfs = every.only(galaxies=place).pmf(answer, totals[place, i])[:, 0]

@@ -43,7 +43,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     checkpoint = Path(cfg.task.checkpoint).expanduser()
     trust = tuple(cfg.trust)
-    encoder = load_encoder(checkpoint, trust)
+    encoder = load_encoder(checkpoint, trust, cfg.task.symmetries)
     source = build(at_trained_size(cfg.data, checkpoint), "data", trust=trust)
     if not isinstance(source, Synthetic):
         raise ConfigError("task=shift needs the same galaxies in several surveys: write data=synthetic")

@@ -8,7 +8,7 @@ import pytest
 from omegaconf import OmegaConf
 
 from selfsup.catalogue import Catalogue
-from selfsup.probes.base import CatalogueProbe, MapProbe
+from selfsup.probes.base import CatalogueProbe, MapProbe, PictureProbe
 from selfsup.types import DataError
 
 CONF = Path(__file__).parents[2] / "conf" / "probe"
@@ -19,6 +19,7 @@ SMALL = {
     "knn": {"ks": [1, 5, 10]},
     "rings": {"n_per_class": [4, 8], "draws": 5},
     "parameters": {"columns": ["smooth_share", "label"]},
+    "clusters": {"colour": "smooth_share", "kmeans_starts": 2},
 }
 
 
@@ -28,7 +29,7 @@ def build(name):
     return getattr(import_module(module), cls)(**(node | SMALL.get(name, {})))
 
 
-NAMES = [name for name in YAMLS if not isinstance(build(name), MapProbe)]
+NAMES = [name for name in YAMLS if isinstance(build(name), CatalogueProbe)]
 
 
 def arrays(n, seed):
@@ -64,7 +65,7 @@ def test_every_yaml_is_found():
 
 @pytest.mark.parametrize("name", YAMLS)
 def test_every_probe_says_what_it_asks_for(name):
-    assert isinstance(build(name), CatalogueProbe) != isinstance(build(name), MapProbe)
+    assert sum(isinstance(build(name), kind) for kind in (CatalogueProbe, MapProbe, PictureProbe)) == 1
 
 
 @pytest.mark.parametrize("name", NAMES)

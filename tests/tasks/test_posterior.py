@@ -98,6 +98,17 @@ def test_without_dropout_or_votes_there_is_less_to_compare(run, folder, galaxies
     assert len(Catalogue.open(folder / "unlabelled" / "posterior.parquet")) == 120
 
 
+def test_symmetries_are_asked_of_every_network(run, folder):
+    found = []
+    for symmetries in (1, 8):
+        out = f"over{symmetries}"
+        ended = run("task.checkpoints=[run0]", "task.passes=0", f"task.symmetries={symmetries}", f"hydra.run.dir={out}")
+        assert ended.code == 0, ended.err
+        found.append(Catalogue.open(folder / out / "posterior.parquet"))
+    for what in (lambda one: one.embedding(), lambda one: one.column("smooth-or-featured_smooth_mean")):
+        assert not np.allclose(what(found[0]), what(found[1]), rtol=1e-5)
+
+
 def test_a_wrong_choice_is_answered_with_a_right_one(run, folder):
     for arguments, message in (
         ([], "write 'task.checkpoints=[RUN1,RUN2]'"),

@@ -1,0 +1,123 @@
+"""Groups of galaxies as pictures: where they lie in the embedding, beside where the colours lie, and who is in them."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from selfsup.catalogue import Catalogue
+from selfsup.report.figures import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLE,
+    VERMILION,
+    WIDTH_PX,
+    contact_sheet,
+)
+from selfsup.report.galaxy_map import principal
+
+METHODS = {"hdbscan": "HDBSCAN", "kmeans": "k-means"}
+"""Column of groups (0 the largest, -1 none) -> name of what found them."""
+COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#F0E442", "#000000")
+"""All eight of Okabe and Ito; more groups begin again, and are told apart by their numbers."""
+EXAMPLES, MOST_GROUPS = 10, 12
+"""Galaxies of each group, and groups, on a sheet of examples."""
+
+
+def draw_clusters(
+    probe: str, galaxies: Catalogue, images: np.ndarray, rows: np.ndarray, folder: Path
+) -> list[tuple[Path, str]]:
+    """The figures of a probe that groups galaxies, with their captions; nothing where it grouped none.
+
+    Args:
+        probe: its name.
+        galaxies: N grouped galaxies, a column of groups for each of `METHODS`; `colour` is drawn where it is there.
+        images: (M, H, W, 3) uint8, anything that is indexed by row (a memory map stays on disk).
+        rows: (N,) the galaxies' rows of the images.
+        folder: where the PNGs go.
+    """
+    groups = {name: galaxies.column(column) for column, name in METHODS.items() if galaxies.has(column)}
+    if not groups or len(galaxies) < 2:
+        return []
+    embedding = galaxies.embedding()
+    out = folder / f"{probe}_map.png"
+    cluster_map(embedding, groups, galaxies.column("colour") if galaxies.has("colour") else None, out)
+    drawn = [(out, f"Probe {probe}: the groups, and the colours, on the first two principal components.")]
+    for column, name in METHODS.items():
+        if name in groups and len(np.unique(groups[name])) > 1:
+            out = folder / f"{probe}_{column}.png"
+            examples_sheet(embedding, groups[name], images, rows, out)
+            drawn.append((out, f"Probe {probe}: the {name} groups, each from its centre (left) to its edge (right)."))
+    return drawn
+
+
+@rc_context(STYLE)
+def cluster_map(embedding: np.ndarray, groups: dict[str, np.ndarray], colour: np.ndarray | None, out: Path) -> None:
+    """Draw the galaxies on two principal components, a panel for each grouping and one for the colours.
+
+    Args:
+        embedding: (N, D).
+        groups: name -> (N,) int, -1 none.
+        colour: (N,) redder is larger, NaN unknown; or None.
+        out: where the PNG goes.
+    """
+    place = principal(embedding)
+    panels = len(groups) + (colour is not None)
+    figure = Figure(figsize=(WIDTH_PX / DPI, WIDTH_PX / DPI / panels + 0.5), dpi=DPI, layout="constrained")
+    axes: Sequence[Axes] = figure.subplots(1, panels, squeeze=False, sharex=True, sharey=True)[0]
+    for axis, (name, group) in zip(axes, groups.items(), strict=False):
+        _panel_of_groups(axis, place, group)
+        axis.set_title(f"{name}: {group.max() + 1} groups")
+    if colour is not None:
+        low, high = np.nanquantile(colour, (0.02, 0.98))
+        dots = axes[-1].scatter(
+            place[:, 0], place[:, 1], c=colour, cmap="coolwarm", vmin=low, vmax=high, s=5, linewidths=0
+        )
+        figure.colorbar(dots, ax=axes[-1], location="bottom", label="mag, redder to the right", shrink=0.9)
+        axes[-1].set_title("colour")
+    for axis in axes:
+        axis.set(xticks=[], yticks=[])
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=DPI, facecolor="white")
+
+
+def examples_sheet(embedding: np.ndarray, group: np.ndarray, images: np.ndarray, rows: np.ndarray, out: Path) -> None:
+    """Draw a row of galaxies of each group, the largest group first, those that are in none last.
+
+    Those shown are spread evenly over the group by their distance from its mean: the nearest alone would flatter it.
+    """
+    names = list(range(min(MOST_GROUPS, int(group.max()) + 1))) + [-1] * bool((group < 0).any())
+    sheet = [list(images[rows[_spread(embedding, group == name)]]) for name in names]
+    shares = [f"{(group == name).mean():.0%}" for name in names]
+    titles = [f"{_title(name)}, {share}" for name, share in zip(names, shares, strict=True)]
+    contact_sheet(sheet, titles, [""] * EXAMPLES, out)
+
+
+def _panel_of_groups(axis: Axes, place: np.ndarray, group: np.ndarray) -> None:
+    tint = np.array([*COLOURS, GREY])[np.where(group < 0, len(COLOURS), group % len(COLOURS))]
+    axis.scatter(place[:, 0], place[:, 1], c=tint, s=5, linewidths=0, alpha=0.6)
+    for name in range(int(group.max()) + 1):
+        x, y = np.median(place[group == name], axis=0)
+        box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": COLOURS[name % len(COLOURS)]}
+        axis.text(x, y, _title(name), ha="center", va="center", fontsize=8, bbox=box)
+
+
+def _spread(embedding: np.ndarray, inside: np.ndarray) -> np.ndarray:
+    """(N, D) and (N,) bool -> places of at most `EXAMPLES` of those inside, from the middle of them to the edge."""
+    members = np.flatnonzero(inside)
+    distance = np.linalg.norm(embedding[members] - embedding[members].mean(axis=0), axis=1)
+    ordered = members[np.argsort(distance, kind="stable")]
+    shown: np.ndarray = ordered[np.linspace(0, len(ordered) - 1, min(EXAMPLES, len(ordered))).round().astype(int)]
+    return shown
+
+
+def _title(group: int) -> str:
+    return "none" if group < 0 else str(group + 1)
