@@ -8,6 +8,7 @@ from typing import Any, Protocol
 
 import numpy as np
 import torch
+from scipy.special import softmax
 from sklearn.decomposition import PCA
 from sklearn.metrics import balanced_accuracy_score, r2_score
 from torch import Tensor
@@ -19,7 +20,8 @@ from selfsup.data.decode import Unreadable, read_image
 from selfsup.data.source import Source, list_images
 from selfsup.embed import as_float, device_of, embed, evaluation_mode, feature_maps
 from selfsup.encoders.base import Encoder
-from selfsup.probes.base import CatalogueProbe, FeatureMaps, MapProbe, Maps, Probe, Scores
+from selfsup.probes.base import CatalogueProbe, Embedding, FeatureMaps, MapProbe, Maps, PictureProbe, Probe, Scores
+from selfsup.probes.predictions import Predictions, chances
 from selfsup.probes.split import hashed
 from selfsup.types import Batch, ConfigError, DataError
 
@@ -27,6 +29,8 @@ FIT_PIXELS = 4000
 """Galaxies that the pixel baseline's components are fitted on, at most: more change nothing and take memory."""
 EXAMPLES = 8
 """Images without truth that a probe of maps is shown, at most."""
+AT_A_TIME = 256
+"""Pictures of a probe of pictures that the encoder sees at once."""
 Describe = Callable[[Iterable[Batch], int], np.ndarray]
 """Galaxies, cells along an edge -> (N, cells, cells, D) what is said of each cell."""
 
@@ -68,11 +72,11 @@ def evaluate(
 ) -> Evaluation:
     """Embed the labelled galaxies with the frozen encoder; fit the probes on `train`, score them on `test`."""
     fitted, scored = (
-        embed(encoder, data.catalogue_loader(rows), _columns(data, rows))
-        for rows in (_labelled(data, train), _labelled(data, test))
+        embed(encoder, data.catalogue_loader(rows), data.catalogue_columns(rows))
+        for rows in (labelled(data, train), labelled(data, test))
     )
-    asked = partial(_maps, data, (train, test), partial(feature_maps, encoder))
-    return _score(fitted, scored, probes, asked)
+    maps = partial(_maps, data, (train, test), partial(feature_maps, encoder))
+    return _score(fitted, scored, probes, maps, partial(_pictures, data, test, partial(_embedding, encoder)))
 
 
 def evaluate_pixels(
@@ -82,20 +86,20 @@ def evaluate_pixels(
 
     Probes of maps are given each cell's pixels as they are.
     """
-    train_rows, test_rows = (_labelled(data, part) for part in (train, test))
-    pixels = _pixels(data, train_rows[:: max(1, len(train_rows) // FIT_PIXELS)])
-    pca = PCA(min(components, *pixels.shape), svd_solver="randomized", random_state=0).fit(pixels)
-    asked = partial(_maps, data, (train, test), _pixel_maps)
-    return _score(_project(pca, data, train_rows), _project(pca, data, test_rows), probes, asked)
+    train_rows, test_rows = (labelled(data, part) for part in (train, test))
+    pca = fit_pixels(data, train_rows, components)
+    maps = partial(_maps, data, (train, test), _pixel_maps)
+    pictures = partial(_pictures, data, test, partial(_components, pca))
+    return _score(project(pca, data, train_rows), project(pca, data, test_rows), probes, maps, pictures)
 
 
 @torch.inference_mode()
-def score_head(objective: Any, data: GalaxyData, test: Sequence[str]) -> dict[str, float]:
-    """What the objective's own head predicts for `test`, against the truth; {} for objectives without such a head.
+def score_head(objective: Any, data: GalaxyData, test: Sequence[str]) -> Scores:
+    """What the objective's own head predicts for `test`, against the truth; no metrics for objectives without one.
 
     Votes are compared as shares of all volunteers, over all answers of the tree.
     """
-    rows = _labelled(data, test)
+    rows = labelled(data, test)
     said: dict[str, list[np.ndarray]] = {}
     with evaluation_mode(objective):
         for batch in data.catalogue_loader(rows):
@@ -107,7 +111,10 @@ def score_head(objective: Any, data: GalaxyData, test: Sequence[str]) -> dict[st
         scores |= _score_votes(data, predicted["votes"], rows)
     if "label" in predicted and data.label is not None:
         scores |= _score_label(predicted["label"], data.label[rows])
-    return {f"head/{name}": value for name, value in scores.items()}
+    columns = _columns(data, predicted)
+    ids = [data.packed.ids[row] for row in rows]
+    metrics = {f"head/{name}": value for name, value in scores.items()}
+    return Scores(metrics, predictions=Predictions(ids, columns) if columns else None)
 
 
 def _score(
@@ -115,16 +122,19 @@ def _score(
     test: Catalogue,
     probes: Mapping[str, Probe],
     maps: Callable[[MapProbe], tuple[Maps, Maps, FeatureMaps | None]],
+    pictures: Callable[[PictureProbe], tuple[np.ndarray, Embedding]],
 ) -> Evaluation:
     """Give each probe what it asks for."""
     scores = {}
     for name, probe in probes.items():
         if isinstance(probe, MapProbe):
             scores[name] = probe(*maps(probe))
+        elif isinstance(probe, PictureProbe):
+            scores[name] = probe(*pictures(probe))
         elif isinstance(probe, CatalogueProbe):
             scores[name] = probe(train, test)
         else:
-            raise TypeError(f"probe {name}: {type(probe).__name__} is neither a CatalogueProbe nor a MapProbe")
+            raise TypeError(f"probe {name}: {type(probe).__name__} is no CatalogueProbe, MapProbe or PictureProbe")
     return Evaluation(scores, test)
 
 
@@ -143,13 +153,38 @@ def _maps(
 
 
 def _known_maps(data: GalaxyData, parts: Sequence[str], count: int, cells: int, describe: Describe) -> Maps:
-    """At most `count` galaxies of these parts, chosen by their ids."""
-    rows = data.rows(*parts)
-    rows = np.sort(rows[np.argsort(hashed([data.packed.ids[row] for row in rows], "maps"), kind="stable")[:count]])
+    """At most `count` galaxies of these parts."""
+    rows = _some(data, parts, count)
     ids = [data.packed.ids[row] for row in rows]
     truth = data.source.structure_maps(ids)  # first, because it may not exist
     features = describe(data.catalogue_loader(rows), cells)
     return Maps(ids, features, data.packed.images[rows], truth, data.source.structures)
+
+
+def _pictures(
+    data: GalaxyData, parts: Sequence[str], embedding: Embedding, probe: PictureProbe
+) -> tuple[np.ndarray, Embedding]:
+    """What a probe of pictures asks for."""
+    return data.packed.images[_some(data, parts, probe.test_count)], embedding
+
+
+def _some(data: GalaxyData, parts: Sequence[str], count: int) -> np.ndarray:
+    """Rows of at most `count` galaxies of these parts, chosen by their ids."""
+    rows = data.rows(*parts)
+    order = np.argsort(hashed([data.packed.ids[row] for row in rows], "maps"), kind="stable")
+    return np.sort(rows[order[:count]])
+
+
+def _embedding(encoder: Encoder, image: Tensor) -> np.ndarray:
+    """(N, C, H, W) float in [0, 1] -> (N, D)."""
+    batches = (Batch(id=["picture"] * len(part), image=part) for part in torch.split(image, AT_A_TIME))
+    return embed(encoder, batches).embedding()
+
+
+def _components(pca: PCA, image: Tensor) -> np.ndarray:
+    """(N, C, H, W) float in [0, 1] -> (N, D), as the packed pixels are projected."""
+    projected: np.ndarray = pca.transform(image.permute(0, 2, 3, 1).flatten(1).numpy())
+    return projected
 
 
 def _examples(folder: str, size_px: int, cells: int, describe: Describe) -> FeatureMaps:
@@ -177,10 +212,32 @@ def _pixel_maps(loader: Iterable[Batch], cells: int) -> np.ndarray:
     return np.concatenate(found)
 
 
-def _project(pca: PCA, data: GalaxyData, rows: np.ndarray) -> Catalogue:
+def fit_pixels(data: GalaxyData, rows: np.ndarray, components: int) -> PCA:
+    """Principal components of the pixels of these galaxies, or of as many of them as change anything."""
+    pixels = _pixels(data, rows[:: max(1, len(rows) // FIT_PIXELS)])
+    return PCA(min(components, *pixels.shape), svd_solver="randomized", random_state=0).fit(pixels)
+
+
+def project(pca: PCA, data: GalaxyData, rows: np.ndarray) -> Catalogue:
+    """These galaxies, with all columns, by the components of their pixels."""
     embedding = np.concatenate([pca.transform(_pixels(data, rows[i : i + 512])) for i in range(0, len(rows), 512)])
     ids = [data.packed.ids[row] for row in rows]
-    return Catalogue.from_arrays(ids, embedding.astype(np.float32), _columns(data, rows), {})
+    return Catalogue.from_arrays(ids, embedding.astype(np.float32), data.catalogue_columns(rows), {})
+
+
+def _columns(data: GalaxyData, predicted: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
+    """What a head says, as columns of predictions; classes other than those of the data are left out."""
+    columns: dict[str, np.ndarray] = {}
+    if "votes" in predicted and data.found.tree is not None:
+        shares = data.found.tree.shares(predicted["votes"])
+        columns |= {f"{answer}_share": shares[:, i] for i, answer in enumerate(data.found.tree.answers)}
+    label = predicted.get("label")
+    if label is not None and data.label is not None:
+        if label.ndim == 1:
+            columns["label"] = label
+        elif label.shape[1] == len(data.found.classes):
+            columns |= chances("label", data.found.classes, softmax(label.astype(np.float64), axis=1))
+    return columns
 
 
 def _score_votes(data: GalaxyData, fractions: np.ndarray, rows: np.ndarray) -> dict[str, float]:
@@ -208,17 +265,13 @@ def _score_label(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
     return {"r2": float(r2_score(truth[known], predicted[known])), "mae": error}
 
 
-def _labelled(data: GalaxyData, parts: Sequence[str]) -> np.ndarray:
+def labelled(data: GalaxyData, parts: Sequence[str]) -> np.ndarray:
     """Rows of these parts that carry at least one label; all of them where nothing is labelled."""
     rows = data.rows(*parts)
     known = np.zeros(len(rows), dtype=bool)
     for values in data.columns.values():
         known |= np.isfinite(values[rows]) if values.dtype.kind == "f" else values[rows] != ""
     return rows[known] if known.any() else rows
-
-
-def _columns(data: GalaxyData, rows: np.ndarray) -> dict[str, np.ndarray]:
-    return {name: values[rows] for name, values in data.columns.items()}
 
 
 def _pixels(data: GalaxyData, rows: np.ndarray) -> np.ndarray:

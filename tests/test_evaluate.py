@@ -11,7 +11,7 @@ from selfsup.config import build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.encoders.base import Encoder
 from selfsup.evaluate import evaluate, evaluate_pixels, score_head
-from selfsup.probes.base import CatalogueProbe, MapProbe, Probe, Scores
+from selfsup.probes.base import CatalogueProbe, MapProbe, PictureProbe, Probe, Scores
 from selfsup.types import ConfigError, DataError
 
 TRAIN, TEST = ("train", "val"), ("test",)
@@ -130,9 +130,12 @@ def test_head_of_classes_is_scored_against_the_known_labels(make):
     data, _ = make()
     truth = data.label[data.rows(*TEST)]
     logits = np.eye(2, dtype=np.float32)[truth]
-    assert score_head(Says("label", logits), data, TEST) == {"head/accuracy": 1.0, "head/balanced_accuracy": 1.0}
+    assert score_head(Says("label", logits), data, TEST).metrics == {
+        "head/accuracy": 1.0,
+        "head/balanced_accuracy": 1.0,
+    }
     logits[: len(truth) // 2] = logits[: len(truth) // 2, ::-1]
-    found = score_head(Says("label", logits), data, TEST)
+    found = score_head(Says("label", logits), data, TEST).metrics
     assert found["head/accuracy"] == pytest.approx((logits.argmax(1) == truth).mean())
     assert found["head/balanced_accuracy"] == pytest.approx(balanced_accuracy_score(truth, logits.argmax(1)))
 
@@ -141,7 +144,7 @@ def test_head_of_a_value_is_scored_in_its_own_unit(make):
     data, _ = make("data.label=value", "data.classes=null")
     truth = data.label[data.rows(*TEST)]
     said = truth + np.linspace(-0.1, 0.1, len(truth), dtype=np.float32)
-    found = score_head(Says("label", said), data, TEST)
+    found = score_head(Says("label", said), data, TEST).metrics
     assert found["head/mae"] == pytest.approx(np.abs(said - truth).mean(), rel=1e-5)
     assert found["head/r2"] == pytest.approx(r2_score(truth, said), rel=1e-5)
 
@@ -150,10 +153,10 @@ def test_head_of_votes_is_scored_in_shares_beside_the_mean(make):
     data, _ = make()
     rows = data.rows(*TEST)
     tree = data.found.tree
-    right = score_head(Says("votes", tree.fractions(data.votes[rows]).astype(np.float32)), data, TEST)
+    right = score_head(Says("votes", tree.fractions(data.votes[rows]).astype(np.float32)), data, TEST).metrics
     assert right["head/votes_mae"] == pytest.approx(0.0, abs=1e-6)
     assert right["head/votes_mae_constant"] > 0.01
-    wrong = score_head(Says("votes", tree.fractions(data.votes[rows][::-1]).astype(np.float32)), data, TEST)
+    wrong = score_head(Says("votes", tree.fractions(data.votes[rows][::-1]).astype(np.float32)), data, TEST).metrics
     assert wrong["head/votes_mae"] > right["head/votes_mae_constant"]
 
 
@@ -161,7 +164,7 @@ def test_an_objective_without_a_head_has_no_score(make):
     data, _ = make()
     silent = Says("label", None)
     silent.predict = lambda image: {}
-    assert score_head(silent, data, TEST) == {}
+    assert score_head(silent, data, TEST).metrics == {}
 
 
 class Eyes(Roundness):
@@ -237,6 +240,33 @@ def test_the_dense_probe_finds_what_the_features_show(mapped, compose, tiny, tmp
     assert evaluate(Eyes(), mapped, probes, TRAIN, TEST).metrics == found.metrics
 
 
+class SeenPictures(PictureProbe):
+    """Remembers what it is given, and what is said of it as it is."""
+
+    def __init__(self, test_count):
+        self.test_count = test_count
+
+    def __call__(self, images, embedding):
+        self.images = images
+        self.said = embedding(torch.from_numpy(images).permute(0, 3, 1, 2).float() / 255)
+        return Scores({"galaxies": float(len(images))})
+
+
+def test_probes_of_pictures_get_pictures_of_test_and_what_the_encoder_says_of_them(make, monkeypatch):
+    monkeypatch.setattr("selfsup.evaluate.AT_A_TIME", 7)
+    data, _ = make()
+    some, every, other = SeenPictures(10), SeenPictures(1000), Seen()
+    found = evaluate(Roundness(), data, {"some": some, "every": every, "rows": other}, TRAIN, TEST)
+    assert found.metrics["probe/some/galaxies"] == 10.0
+    np.testing.assert_array_equal(every.images, data.packed.images[data.packed.index_of(other.test.ids)])
+    np.testing.assert_allclose(every.said, other.test.embedding(), rtol=1e-5)
+    assert all((every.images == image).all((1, 2, 3)).any() for image in some.images)
+    few = SeenPictures(10)
+    evaluate_pixels(data, {"pixels": every, "few": few, "rows": other}, TRAIN, TEST, components=4)
+    np.testing.assert_allclose(every.said, other.test.embedding(), rtol=1e-4, atol=1e-5)
+    np.testing.assert_array_equal(few.images, some.images)
+
+
 def test_data_without_maps_names_those_that_have_them(make):
     data, _ = make()
     with pytest.raises(DataError, match="data=synthetic"):
@@ -253,5 +283,5 @@ def test_what_cannot_be_mapped_is_refused(mapped, tmp_path):
     class Neither(Probe):
         pass
 
-    with pytest.raises(TypeError, match="neither"):
+    with pytest.raises(TypeError, match="is no CatalogueProbe, MapProbe or PictureProbe"):
         evaluate(Eyes(), mapped, {"it": Neither()}, TRAIN, TEST)

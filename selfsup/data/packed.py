@@ -44,7 +44,7 @@ class Packed:
 
     def __reduce__(self) -> tuple[Callable[[Path, int], Packed], tuple[Path, int]]:
         """Another process maps the same files; a memory map pickles as a copy of everything."""
-        return _open, (self.folder, self.images.shape[1])
+        return open_packed, (self.folder, self.images.shape[1])
 
     def index_of(self, ids: Sequence[str]) -> np.ndarray:
         """Galaxy ids -> (n,) int64 rows of `images`.
@@ -86,7 +86,7 @@ def pack(pictures: Pictures, cache: str, max_unreadable_share: float) -> Packed:
             build(folder, pictures, max_unreadable_share)
         except OSError as error:
             raise DataError(f"{home}: cannot write packed images there ({error}); set data.cache=...") from error
-    packed = _open(folder, size_px)
+    packed = open_packed(folder, size_px)
     check_share(packed.unreadable, count, max_unreadable_share)
     if packed.unreadable:
         shown = "; ".join(f"{origin}: {reason}" for _, origin, reason in packed.unreadable[:3])
@@ -114,8 +114,8 @@ def _require_room(home: Path, count: int, size_px: int) -> None:
         )
 
 
-def _open(folder: Path, size_px: int) -> Packed:
-    """Map a set that is in its place.
+def open_packed(folder: Path, size_px: int) -> Packed:
+    """Map the set that is in this folder.
 
     Raises:
         DataError: something changed it since it was written.

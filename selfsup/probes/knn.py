@@ -12,6 +12,7 @@ import numpy as np
 from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import accuracy, balanced_accuracy, confusion_counts
+from selfsup.probes.predictions import Predictions, chances
 from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import inner_validation, require_positive, require_share
 from selfsup.types import ConfigError, DataError
@@ -59,12 +60,14 @@ class KNN(CatalogueProbe):
             )
         one_hot = np.eye(len(classes), dtype=np.float32)[fit.target]
         chosen = self._choose_k(fit, one_hot, ks)
-        confusions = self._confusions(fit.features, one_hot, score.features, score.target, ks)
+        votes = self._votes(fit.features, one_hot, score.features, ks)
+        confusions = _confusions(votes, score.target)
         best = confusions[chosen]
         metrics = {"accuracy": accuracy(best), "balanced_accuracy": balanced_accuracy(best), "k": float(chosen)}
         metrics |= {f"accuracy_k{k}": accuracy(counts) for k, counts in confusions.items()}
         metrics |= {f"balanced_accuracy_k{k}": balanced_accuracy(counts) for k, counts in confusions.items()}
-        return Scores(metrics, confusion=best, classes=classes)
+        said = chances(self.column, classes, votes[chosen] / votes[chosen].sum(axis=1, keepdims=True))
+        return Scores(metrics, confusion=best, classes=classes, predictions=Predictions(score.ids, said))
 
     def _choose_k(self, fit: Rows, one_hot: np.ndarray, ks: list[int]) -> int:
         held_out = inner_validation(fit.ids, fit.target, self.validation_share)
@@ -73,22 +76,22 @@ class KNN(CatalogueProbe):
         if len(candidates) < 2:
             return ks[0]
         x, true = fit.features, fit.target
-        tried = self._confusions(x[~held_out], one_hot[~held_out], x[held_out], true[held_out], candidates)
+        votes = self._votes(x[~held_out], one_hot[~held_out], x[held_out], candidates)
+        tried = _confusions(votes, true[held_out])
         # `max` takes the first of equals: the smallest k.
         return max(candidates, key=lambda k: balanced_accuracy(tried[k]))
 
-    def _confusions(
-        self, bank: np.ndarray, one_hot: np.ndarray, queries: np.ndarray, true: np.ndarray, ks: list[int]
+    def _votes(
+        self, bank: np.ndarray, one_hot: np.ndarray, queries: np.ndarray, ks: list[int]
     ) -> dict[int, np.ndarray]:
-        chunks = self._predictions(_normalised(bank), one_hot, _normalised(queries), ks)
-        predicted = np.concatenate(list(chunks))
-        classes = one_hot.shape[1]
-        return {k: confusion_counts(true, predicted[:, i], classes) for i, k in enumerate(ks)}
+        """For each k the (N, K) votes for each class."""
+        votes = np.concatenate(list(self._chunks(_normalised(bank), one_hot, _normalised(queries), ks)))
+        return {k: votes[:, i] for i, k in enumerate(ks)}
 
-    def _predictions(
+    def _chunks(
         self, bank: np.ndarray, one_hot: np.ndarray, queries: np.ndarray, ks: list[int]
     ) -> Iterator[np.ndarray]:
-        """Chunk after chunk of (B, number of ks) predicted classes."""
+        """Chunk after chunk of (B, number of ks, K) votes."""
         most = ks[-1]
         for start in range(0, len(queries), self.chunk_rows):
             similarity = queries[start : start + self.chunk_rows] @ bank.T
@@ -98,8 +101,12 @@ class KNN(CatalogueProbe):
             nearest, values = (np.take_along_axis(part, order, axis=1) for part in (nearest, values))
             # Weights relative to the nearest one: the same vote, and no overflow however small the temperature.
             weight = np.exp((values - values[:, :1]) / self.temperature)
-            votes = np.cumsum(weight[:, :, None] * one_hot[nearest], axis=1)
-            yield np.stack([votes[:, k - 1].argmax(axis=1) for k in ks], axis=1)
+            yield np.cumsum(weight[:, :, None] * one_hot[nearest], axis=1)[:, np.array(ks) - 1]
+
+
+def _confusions(votes: dict[int, np.ndarray], true: np.ndarray) -> dict[int, np.ndarray]:
+    """For each k (N, K) votes, and (N,) classes -> for each k (K, K) counts."""
+    return {k: confusion_counts(true, each.argmax(axis=1), each.shape[1]) for k, each in votes.items()}
 
 
 def _normalised(features: np.ndarray) -> np.ndarray:

@@ -15,6 +15,7 @@ from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import accuracy, balanced_accuracy, confusion_counts, f1_macro
 from selfsup.probes.logistic import logistic_path
+from selfsup.probes.predictions import Predictions, chances
 from selfsup.probes.roc import one_vs_rest_auc
 from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import inner_validation, require_positive, require_share
@@ -51,16 +52,17 @@ class Linear(CatalogueProbe):
         """
         fit, score, classes = read_classes(train, test, self.column, "probe.linear.column")
         c = self._choose_c(fit, len(classes))
-        chances = self._chances(fit.features, fit.target, score.features, [c], len(classes))[0]
-        confusion = confusion_counts(score.target, chances.argmax(axis=1), len(classes))
+        table = self._chances(fit.features, fit.target, score.features, [c], len(classes))[0]
+        confusion = confusion_counts(score.target, table.argmax(axis=1), len(classes))
         metrics = {
             "accuracy": accuracy(confusion),
             "balanced_accuracy": balanced_accuracy(confusion),
             "f1": f1_macro(confusion),
-            "roc_auc": one_vs_rest_auc(score.target, chances),
+            "roc_auc": one_vs_rest_auc(score.target, table),
             "c": c,
         }
-        return Scores(metrics, confusion=confusion, classes=classes)
+        predictions = Predictions(score.ids, chances(self.column, classes, table))
+        return Scores(metrics, confusion=confusion, classes=classes, predictions=predictions)
 
     def _choose_c(self, fit: Rows, classes: int) -> float:
         if len(self.cs) == 1:
@@ -68,7 +70,7 @@ class Linear(CatalogueProbe):
         held_out = inner_validation(fit.ids, fit.target, self.validation_share)
         features, target = fit.features, fit.target
         tried = self._chances(features[~held_out], target[~held_out], features[held_out], self.cs, classes)
-        counts = [confusion_counts(target[held_out], chances.argmax(axis=1), classes) for chances in tried]
+        counts = [confusion_counts(target[held_out], table.argmax(axis=1), classes) for table in tried]
         # `argmax` takes the first of equals: the strongest penalty.
         return self.cs[int(np.argmax([balanced_accuracy(confusion) for confusion in counts]))]
 
@@ -80,7 +82,7 @@ class Linear(CatalogueProbe):
         known, asked = (scaler.transform(part.astype(np.float64)) for part in (known, asked))
         tried = []
         for _, model in logistic_path(known, target, cs, self.balanced, self.max_iter):
-            chances = np.zeros((len(asked), classes))
-            chances[:, model.classes_] = model.predict_proba(asked)
-            tried.append(chances)
+            table = np.zeros((len(asked), classes))
+            table[:, model.classes_] = model.predict_proba(asked)
+            tried.append(table)
         return tried

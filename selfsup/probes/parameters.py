@@ -11,6 +11,7 @@ import numpy as np
 
 from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
+from selfsup.probes.predictions import Predictions
 from selfsup.probes.ridge import Ridge, choose_alpha, r2
 from selfsup.probes.rows import read_numbers
 from selfsup.probes.split import require_positive, require_share
@@ -47,6 +48,7 @@ class Parameters(CatalogueProbe):
             DataError: a column is missing or is text.
         """
         metrics: dict[str, float] = {}
+        said: dict[str, np.ndarray] = {}
         for column in self.columns:
             reason = _too_little(train, column, "train") or _too_little(test, column, "test")
             if reason:
@@ -54,10 +56,12 @@ class Parameters(CatalogueProbe):
                 continue
             fit, score = read_numbers(train, test, [column], "probe.parameters.columns")
             alpha = choose_alpha(fit, self.alphas, self.validation_share)
-            predicted = Ridge(fit.features, fit.target).predict(score.features, alpha)
+            ridge = Ridge(fit.features, fit.target)
+            predicted = ridge.predict(score.features, alpha)
+            said[column] = ridge.predict(test.embedding(), alpha)[:, 0]
             metrics[f"r2_{column}"] = r2(score.target, predicted)
             metrics[f"mae_{column}"] = float(np.abs(predicted - score.target).mean())
-        return Scores(metrics)
+        return Scores(metrics, predictions=Predictions(test.ids, said))
 
 
 def _too_little(part: Catalogue, column: str, which: str) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
+from selfsup.probes.predictions import Predictions
 from selfsup.probes.ridge import Ridge, choose_alpha, r2
 from selfsup.probes.rows import read_numbers
 from selfsup.probes.split import require_positive, require_share
@@ -57,4 +58,5 @@ class Regression(CatalogueProbe):
             "scatter_mad": float(_SIGMAS_PER_MAD * np.median(np.abs(residual - np.median(residual)))),
             "alpha": alpha,
         }
-        return Scores(metrics, curve={"true": score.target[:, 0].tolist(), "predicted": predicted[:, 0].tolist()})
+        curve = {"true": score.target[:, 0].tolist(), "predicted": predicted[:, 0].tolist()}
+        return Scores(metrics, curve=curve, predictions=Predictions(score.ids, {self.column: predicted[:, 0]}))

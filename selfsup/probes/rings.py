@@ -11,6 +11,7 @@ import logging
 from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import expit
 from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
@@ -18,6 +19,7 @@ from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import balanced_accuracy, confusion_counts
 from selfsup.probes.logistic import logistic_path
+from selfsup.probes.predictions import Predictions
 from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import hashed, require_positive
 from selfsup.types import ConfigError, DataError
@@ -67,25 +69,27 @@ class Rings(CatalogueProbe):
             DataError: the column is missing or has a single class, or which of its classes to look for is unclear.
         """
         fit, score, classes = read_classes(train, test, self.column, "probe.rings.column")
-        known, true = self._is_positive(fit, score, classes)
+        positive = self._positive_class(classes)
+        known, true = self._is_positive(fit, score, classes, positive)
         # The mean and width of the features need no label, so even the smallest sample is scaled by all of train.
         scaler = StandardScaler().fit(fit.features.astype(np.float64))
         x, asked = (scaler.transform(rows.features.astype(np.float64)) for rows in (fit, score))
-        metrics = {f"{name}_all": value for name, value in self._scores(x, known, asked, true).items()}
+        height = self._heights(x, known, asked)
+        metrics = {f"{name}_all": value for name, value in _scores(height, true).items()}
         sizes = self._affordable(known)
         for n in sizes:
             samples = [_balanced_sample(fit.ids, known, n, draw) for draw in range(self.draws)]
-            tried = [self._scores(x[sample], known[sample], asked, true) for sample in samples]
+            tried = [_scores(self._heights(x[sample], known[sample], asked), true) for sample in samples]
             for name in tried[0]:
                 values = [scores[name] for scores in tried]
                 metrics[f"{name}_n{n}_mean"] = float(np.mean(values))
                 metrics[f"{name}_n{n}_std"] = float(np.std(values, ddof=1))
         curve = {"n": [float(n) for n in sizes]}
         curve |= {part: [metrics[f"auc_n{n}_{part}"] for n in sizes] for part in ("mean", "std")}
-        return Scores(metrics, classes=classes, curve=curve if sizes else {})
+        said = Predictions(score.ids, {f"{self.column}={classes[positive]}": expit(height)})
+        return Scores(metrics, classes=classes, curve=curve if sizes else {}, predictions=said)
 
-    def _is_positive(self, fit: Rows, score: Rows, classes: tuple[str, ...]) -> tuple[np.ndarray, np.ndarray]:
-        k = self._positive_class(classes)
+    def _is_positive(self, fit: Rows, score: Rows, classes: tuple[str, ...], k: int) -> tuple[np.ndarray, np.ndarray]:
         known, true = fit.target == k, score.target == k
         if not (known.any() and true.any()):
             raise DataError(
@@ -116,15 +120,20 @@ class Rings(CatalogueProbe):
             )
         return [n for n in self.n_per_class if n <= smaller]
 
-    def _scores(self, x: np.ndarray, known: np.ndarray, asked: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    def _heights(self, x: np.ndarray, known: np.ndarray, asked: np.ndarray) -> np.ndarray:
+        """Log-odds of the galaxies asked about."""
         ((_, model),) = logistic_path(x, known, [self.c], True, self.max_iter)
-        height = model.decision_function(asked)
-        confusion = confusion_counts(true.astype(np.int64), (height > 0).astype(np.int64), 2)
-        return {
-            "auc": float(roc_auc_score(true, height)),
-            "balanced_accuracy": balanced_accuracy(confusion),
-            "f1": float(2 * confusion[1, 1] / (confusion[1].sum() + confusion[:, 1].sum())),
-        }
+        height: np.ndarray = model.decision_function(asked)
+        return height
+
+
+def _scores(height: np.ndarray, true: np.ndarray) -> dict[str, float]:
+    confusion = confusion_counts(true.astype(np.int64), (height > 0).astype(np.int64), 2)
+    return {
+        "auc": float(roc_auc_score(true, height)),
+        "balanced_accuracy": balanced_accuracy(confusion),
+        "f1": float(2 * confusion[1, 1] / (confusion[1].sum() + confusion[:, 1].sum())),
+    }
 
 
 def _balanced_sample(ids: list[str], known: np.ndarray, n: int, draw: int) -> np.ndarray:

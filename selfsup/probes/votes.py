@@ -12,6 +12,7 @@ import numpy as np
 
 from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
+from selfsup.probes.predictions import Predictions
 from selfsup.probes.ridge import Ridge, choose_alpha, r2
 from selfsup.probes.rows import read_numbers
 from selfsup.probes.split import require_positive, require_share
@@ -62,4 +63,6 @@ class Votes(CatalogueProbe):
             "alpha": alpha,
         }
         curve = {"mae": errors.tolist(), "mae_constant": constant_errors.tolist()}
-        return Scores(metrics, classes=tuple(name.removesuffix(self.suffix) for name in answers), curve=curve)
+        classes = tuple(name.removesuffix(self.suffix) for name in answers)
+        said = Predictions(score.ids, {name: predicted[:, i] for i, name in enumerate(answers)})
+        return Scores(metrics, classes=classes, curve=curve, predictions=said)

@@ -15,6 +15,7 @@ from urllib.parse import quote
 from omegaconf import OmegaConf
 
 from selfsup.durable import replacing
+from selfsup.report.tables import cell, number
 
 PACKAGES = (
     "selfsup", "torch", "torchvision", "lightning", "timm", "kornia", "lightly", "hydra-core", "numpy", "scikit-learn",
@@ -32,6 +33,7 @@ def write_report(  # noqa: PLR0913  (each argument is one part of the page)
     figures: Sequence[tuple[Path, str]],
     facts: Mapping[str, str | float],
     unreadable: int,
+    sections: Sequence[str] = (),
 ) -> None:
     """Write report.json and report.md into the folder.
 
@@ -45,6 +47,7 @@ def write_report(  # noqa: PLR0913  (each argument is one part of the page)
         figures: (path, caption) in the order of the page.
         facts: short things worth a sentence (galaxies, epochs, seconds, device), name -> value.
         unreadable: images that could not be read and were left out.
+        sections: further parts of the page, Markdown, between the table and the figures.
     """
     record = {
         "title": title,
@@ -64,6 +67,7 @@ def write_report(  # noqa: PLR0913  (each argument is one part of the page)
         _paragraph(facts, unreadable),
         f"```bash\n{command}\n```",
         _table(comparison),
+        *sections,
         *(f"![{caption}]({quote(_relative(path, folder))})\n\n*{caption}*" for path, caption in figures),
         f"<details><summary>Configuration</summary>\n\n```yaml\n{_yaml(config)}```\n\n</details>",
     ]
@@ -78,7 +82,7 @@ def write_report(  # noqa: PLR0913  (each argument is one part of the page)
 
 
 def _paragraph(facts: Mapping[str, str | float], unreadable: int) -> str:
-    parts = [f"{name}: {value if isinstance(value, str) else _number(value)}" for name, value in facts.items()]
+    parts = [f"{name}: {value if isinstance(value, str) else number(value)}" for name, value in facts.items()]
     if unreadable:
         parts.append(f"**{unreadable:,} images could not be read and were left out**")
     return "; ".join(parts) + "." if parts else ""
@@ -89,22 +93,12 @@ def _table(comparison: Mapping[str, Mapping[str, float]]) -> str:
     names = list(dict.fromkeys(name for values in comparison.values() for name in values))
     if not names:
         return ""
-    head = "| | " + " | ".join(map(_cell, comparison)) + " |\n|---|" + "---:|" * len(comparison)
+    head = "| | " + " | ".join(map(cell, comparison)) + " |\n|---|" + "---:|" * len(comparison)
     rows = (
-        f"| {_cell(name)} | " + " | ".join(_number(values.get(name, math.nan)) for values in comparison.values()) + " |"
+        f"| {cell(name)} | " + " | ".join(number(values.get(name, math.nan)) for values in comparison.values()) + " |"
         for name in names
     )
     return "\n".join([head, *rows])
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "-"
-    return f"{int(value):,}" if float(value).is_integer() and abs(value) > 1 else f"{value:,.4g}"
-
-
-def _cell(text: str) -> str:
-    return text.replace("|", "\\|")
 
 
 def _relative(path: Path, folder: Path) -> str:

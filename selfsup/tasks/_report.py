@@ -15,8 +15,10 @@ from omegaconf import OmegaConf
 from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import as_float
 from selfsup.evaluate import Evaluation
+from selfsup.report.cluster_figures import draw_clusters
 from selfsup.report.figures import contact_sheet, loss_curves
 from selfsup.report.overlays import draw_overlays
+from selfsup.report.rotation_figures import draw_rotation
 from selfsup.report.score_figures import comparison_figure, draw_map, draw_scores
 from selfsup.training.wandb_run import show_confusion, show_figure, show_table
 from selfsup.views.multiview import MultiView
@@ -40,7 +42,11 @@ def draw_evaluations(folder: Path, found: Mapping[str, Evaluation], data: Galaxy
     for name, scores in trained.scores.items():
         curves = {who: e.scores[name].curve for who, e in found.items()}
         figures += draw_scores(name, scores.confusion, scores.classes, curves, folder)
+        figures += draw_rotation(name, curves, folder)
         figures += draw_overlays(name, scores.overlays, scores.classes, folder)
+        if scores.galaxies is not None:
+            rows = data.packed.index_of(scores.galaxies.ids)
+            figures += draw_clusters(name, scores.galaxies, data.packed.images, rows, folder)
     rows = data.packed.index_of(trained.test.ids)
     return figures + draw_map(trained.test.embedding(), data.packed.images, rows, folder)
 

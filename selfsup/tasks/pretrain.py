@@ -2,7 +2,8 @@
 
 import logging
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import lightning as L
 import torch
 from hydra.core.hydra_config import HydraConfig
+from hydra.types import RunMode
 from lightning.pytorch.loggers import Logger
 from omegaconf import DictConfig, OmegaConf
 
@@ -23,14 +25,21 @@ from selfsup.evaluate import Evaluation, evaluate, evaluate_pixels, require_maps
 from selfsup.objectives.base import Objective
 from selfsup.probes.base import Probe
 from selfsup.report.run_report import write_report
+from selfsup.tasks._benchmarks import Benchmark, read_benchmarks
 from selfsup.tasks._initial import start_from
 from selfsup.tasks._plain import plain
+from selfsup.tasks._predictions import save_predictions
 from selfsup.tasks._report import command, draw_evaluations, draw_training, publish, show, title
+from selfsup.tasks._scoring import Embedder, score, shown
+from selfsup.training.interruption import stoppable
+from selfsup.training.launch import is_parent, launch
 from selfsup.training.learner import Learner
 from selfsup.training.loggers import MetricsCSV
 from selfsup.training.loop import fit
+from selfsup.training.ranks import Ranks, together
 from selfsup.training.secrets import redact
 from selfsup.training.settings import TrainerSettings
+from selfsup.types import ConfigError
 
 USES = tuple(CONTRACTS)
 CONFIG = "config.yaml"
@@ -49,36 +58,62 @@ class Parts:
     data: GalaxyData
     probes: dict[str, Probe]
     loggers: list[Logger]
+    benchmarks: list[Benchmark]
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
-    """Train from the start, in the run folder that Hydra made."""
+    """Train from the start, in the run folder that Hydra made; with several devices, in a process for each."""
     folder = Path(HydraConfig.get().runtime.output_dir)
-    with replacing(folder / CONFIG) as file:
-        file.write(OmegaConf.to_yaml(OmegaConf.create(plain(cfg))).encode())
-    return pretrain(cfg, folder)
+    if is_parent(cfg.trainer.devices):
+        _keep(cfg, folder)
+        return launch(cfg.trainer.devices, folder)
+    with together(cfg.trainer.devices) as ranks:
+        if ranks.size > 1 and HydraConfig.get().mode is RunMode.MULTIRUN:
+            raise ConfigError(
+                "--multirun: torchrun and srun start one run; for a sweep write trainer.devices=... instead"
+            )
+        folder = Path(ranks.agree(lambda: str(folder)))  # each would name it after its own clock
+        if ranks.is_first:
+            _keep(cfg, folder)
+        return pretrain(cfg, folder, ranks)
 
 
-def pretrain(cfg: DictConfig, folder: Path) -> dict[str, float]:
-    """Train (from the folder's checkpoint where there is one), evaluate, report; returns all final scores."""
+def pretrain(cfg: DictConfig, folder: Path, ranks: Ranks) -> dict[str, float]:
+    """Train (from the folder's checkpoint where there is one), evaluate, report; returns all final scores.
+
+    Of several ranks, the first alone packs, evaluates and reports, so that each galaxy counts once; the others return
+    nothing.
+    """
     start = time.monotonic()
-    parts = assemble(cfg, folder)
-    fit(parts.learner, parts.data, parts.probes, parts.loggers, folder)
-    seconds = time.monotonic() - start
+    with stoppable(folder):
+        parts = assemble(cfg, folder)
+        with _closed(parts.loggers):
+            ranks.only_first(lambda: parts.data.packed)
+            fit(parts.learner, parts.data, parts.probes, parts.loggers, folder, ranks=ranks)
+            seconds = time.monotonic() - start
+            return ranks.only_first(lambda: conclude(cfg, folder, parts, seconds)) or {}
+
+
+def conclude(cfg: DictConfig, folder: Path, parts: Parts, seconds: float) -> dict[str, float]:
+    """Evaluate what was trained in so many seconds, beside what no learning gives, and report; returns the scores."""
     found = {"trained": evaluate(parts.objective.online_encoder(), parts.data, parts.probes, TRAIN, TEST)}
     head = score_head(parts.objective, parts.data, TEST)
+    save_predictions(folder, title(folder, cfg.seed), parts.data, found["trained"], head.predictions)
     found |= baselines(cfg, parts.data, parts.probes)
-    scores = found["trained"].metrics | head
-    report(cfg, folder, parts, found, head, seconds)
+    scores = found["trained"].metrics | head.metrics
+    report(cfg, folder, parts, found, head.metrics, seconds)
+    if parts.benchmarks:
+        trained = Embedder(parts.objective.online_encoder(), plain(cfg), trained=True)
+        record = score(parts.benchmarks, {"trained": trained}, folder, tuple(cfg.trust))
+        scores |= shown(record, parts.benchmarks, "trained")
     show(scores)
-    for logger in parts.loggers:
-        logger.finalize("success")
     return scores
 
 
 def assemble(cfg: DictConfig, folder: Path) -> Parts:
     """Build every part; nothing is decoded yet, except that labels are read."""
     trust = tuple(cfg.trust)
+    benchmarks = read_benchmarks(cfg, cfg.data.size_px)
     L.seed_everything(cfg.seed, verbose=False)
     encoder: Encoder = build(cfg.encoder, "encoder", trust=trust)
     # Before the objective is built: a teacher starts as a copy. A run that is resumed has weights of its own.
@@ -100,7 +135,25 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     loggers: list[Logger] = [chosen] if isinstance(chosen, MetricsCSV) else [MetricsCSV(str(folder)), chosen]
     for logger in loggers:
         logger.log_hyperparams(redact(plain(cfg)))
-    return Parts(objective, learner, data, probes, loggers)
+    return Parts(objective, learner, data, probes, loggers, benchmarks)
+
+
+@contextmanager
+def _closed(loggers: list[Logger]) -> Iterator[None]:
+    """The loggers end with what runs within, and know how it ended."""
+    status = "failed"
+    try:
+        yield
+        status = "success"
+    finally:
+        for logger in loggers:
+            logger.finalize(status)
+
+
+def _keep(cfg: DictConfig, folder: Path) -> None:
+    """Write the configuration into the run folder: from then on the run can be taken up."""
+    with replacing(folder / CONFIG) as file:
+        file.write(OmegaConf.to_yaml(OmegaConf.create(plain(cfg))).encode())
 
 
 def baselines(cfg: DictConfig, data: GalaxyData, probes: Mapping[str, Probe]) -> dict[str, Evaluation]:
@@ -131,9 +184,10 @@ def report(
     trainer = parts.learner.trainer
     facts: dict[str, str | float] = {
         "galaxies": len(parts.data.packed.ids),
-        "learned from": len(parts.data.train_dataloader()) * parts.data.batch_size,
+        "learned from": len(parts.data.train_dataloader()) * parts.data.batch_size * trainer.world_size,
         "epochs": trainer.current_epoch,
         "minutes": round(seconds / 60, 2),
+        "processes": trainer.world_size,
         "device": str(trainer.strategy.root_device),
         "precision": trainer.precision,
         "threads": torch.get_num_threads(),

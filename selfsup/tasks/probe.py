@@ -11,6 +11,7 @@ from selfsup.embed import load_objective, load_untrained
 from selfsup.evaluate import evaluate, evaluate_pixels, require_maps, score_head
 from selfsup.report.run_report import write_report
 from selfsup.tasks._plain import plain
+from selfsup.tasks._predictions import save_predictions
 from selfsup.tasks._report import command, draw_evaluations, show
 from selfsup.tasks._sizes import at_trained_size
 from selfsup.tasks.pretrain import TEST, TRAIN
@@ -24,20 +25,23 @@ def run(cfg: DictConfig) -> dict[str, float]:
     folder = Path(HydraConfig.get().runtime.output_dir)
     checkpoint = Path(cfg.task.checkpoint).expanduser()
     trust = tuple(cfg.trust)
-    objective = load_objective(checkpoint, trust)
+    objective = load_objective(checkpoint, trust, cfg.task.symmetries)
     probes = build_all(cfg.probe, "probe", trust=trust)
     source = build(at_trained_size(cfg.data, checkpoint), "data", trust=trust)
     require_maps(source, probes)
     data = GalaxyData(source, batch_size=256, workers=0, seed=cfg.seed, splits=TRAIN)
     found = {
         "trained": evaluate(objective.online_encoder(), data, probes, TRAIN, TEST),
-        "untrained": evaluate(load_untrained(checkpoint, trust), data, probes, TRAIN, TEST),
+        "untrained": evaluate(load_untrained(checkpoint, trust, cfg.task.symmetries), data, probes, TRAIN, TEST),
         "pixels": evaluate_pixels(data, probes, TRAIN, TEST, cfg.task.pixel_components),
     }
-    scores = found["trained"].metrics | score_head(objective, data, TEST)
+    head = score_head(objective, data, TEST)
+    title = f"{checkpoint} on {HydraConfig.get().runtime.choices['data']}"
+    save_predictions(folder, title, data, found["trained"], head.predictions)
+    scores = found["trained"].metrics | head.metrics
     write_report(
         folder,
-        title=f"{checkpoint} on {HydraConfig.get().runtime.choices['data']}",
+        title=title,
         command=command(folder),
         config=plain(cfg),
         metrics=scores,

@@ -68,6 +68,12 @@ def test_nothing_to_compare_is_no_table_and_nothing_unreadable_is_not_mentioned(
     assert "could not be read" not in page
 
 
+def test_further_sections_stand_between_the_table_and_the_figures(tmp_path):
+    write(tmp_path, sections=["## Classes", "## Numbers"])
+    page = (tmp_path / "report.md").read_text()
+    assert page.index("| linear/r2 |") < page.index("## Classes\n\n## Numbers") < page.index("](figures/")
+
+
 def test_a_report_is_whole_or_the_old_one(tmp_path, monkeypatch):
     write(tmp_path)
     before = (tmp_path / "report.json").read_bytes()

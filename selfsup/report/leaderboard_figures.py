@@ -1,0 +1,180 @@
+"""The leaderboard in pictures: scores with intervals, score against compute and against labels, agreement of ranks."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib import rc_context
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+
+from selfsup.report.figures import DPI, GREY, PALETTE, STYLE, WIDTH_PX
+from selfsup.report.leaderboard import Board, rank_correlations
+from selfsup.report.methods import PIXELS, UNTRAINED, Column, Method
+from selfsup.report.standings import BEST, LEVEL_WITH_BEST
+from selfsup.report.statistics import Interval
+
+ACROSS = 3
+"""Panels beside each other."""
+COMPUTE = "galaxies seen"
+
+
+def draw_board(board: Board, folder: Path) -> list[tuple[Path, str]]:
+    """All figures for which there is something to draw, with their captions."""
+    drawn: list[tuple[Path, str]] = []
+
+    def add(name: str, caption: str, draw: Callable[[Path], None]) -> None:
+        out = folder / f"{name}.png"
+        draw(out)
+        drawn.append((out, caption))
+
+    bold = "Filled: the best, and all that is not shown to be worse."
+    add("scores", f"Scores, with 95 % intervals over seeds where there are several. {bold}", lambda o: scores(board, o))
+    if any(COMPUTE in cost for cost in board.costs.values()):
+        add("compute", "Score against galaxies seen in training; dashed: without.", lambda o: compute(board, o))
+    if any(len(cell.by_labels) > 1 for cell in board.cells.values()):
+        add("labels", "Score against labels of each class.", lambda o: labels(board, o))
+    if any(math.isfinite(rho) for rho, _ in rank_correlations(board).values()):
+        add("ranks", "Do benchmarks rank the methods alike? Spearman's coefficient.", lambda o: ranks(board, o))
+    return drawn
+
+
+@rc_context(STYLE)
+def scores(board: Board, out: Path) -> None:
+    """A panel per benchmark, a line per method."""
+    names = [board.label(method) for method in board.methods]
+    longest = max(map(len, names))
+    figure, axes = _panels(len(board.columns), 0.75 + 0.26 * len(names), share_y=True)
+    for axis, column in zip(axes, board.columns, strict=False):
+        for place, method in enumerate(board.methods):
+            cell = board.cells.get((method, column))
+            if cell is None:
+                continue
+            mean, reach = cell.interval.mean, cell.interval.high - cell.interval.mean
+            shown = cell.standing in (BEST, LEVEL_WITH_BEST)
+            face = _colour(board, method) if shown else "white"
+            axis.errorbar(
+                mean, place, xerr=reach if math.isfinite(reach) else None, marker="o", markersize=6,
+                color=_colour(board, method), markerfacecolor=face, elinewidth=1.4, linestyle="",
+            )  # fmt: skip
+        axis.set_title(_title(board, column))
+        axis.locator_params(axis="x", nbins=4)
+    axes[0].set_yticks(range(len(names)), names, fontsize=9 if longest < 30 else 7)
+    axes[0].set_ylim(len(names) - 0.5, -0.5)
+    _save(figure, axes[len(board.columns) :], out)
+
+
+@rc_context(STYLE)
+def compute(board: Board, out: Path) -> None:
+    """A panel per benchmark: what training bought."""
+    figure, axes = _panels(len(board.columns), 2.9)
+    for axis, column in zip(axes, board.columns, strict=False):
+        for method in board.methods:
+            cell, seen = board.cells.get((method, column)), board.costs.get(method, {}).get(COMPUTE)
+            if cell is None or (seen is None and _trains(method)):
+                continue
+            if not isinstance(seen, float):
+                axis.axhline(cell.interval.mean, color=GREY, linestyle="--", linewidth=1.2)
+                axis.annotate(board.label(method), (0.02, cell.interval.mean), xycoords=("axes fraction", "data"),
+                              fontsize=7, color=GREY, va="bottom")  # fmt: skip
+                continue
+            reach = cell.interval.high - cell.interval.mean
+            axis.errorbar(
+                seen, cell.interval.mean, yerr=reach if math.isfinite(reach) else None, marker="o",
+                color=_colour(board, method), label=board.label(method), linestyle="",
+            )  # fmt: skip
+        axis.set_xscale("log")
+        axis.set_title(_title(board, column))
+        axis.set_xlabel(COMPUTE)
+    _legend(figure, axes)
+    _save(figure, axes[len(board.columns) :], out)
+
+
+@rc_context(STYLE)
+def labels(board: Board, out: Path) -> None:
+    """A panel per few-shot benchmark."""
+    columns = [c for c in board.columns if any(len(_few(board, m, c)) > 1 for m in board.methods)]
+    figure, axes = _panels(len(columns), 3.2)
+    for axis, column in zip(axes, columns, strict=False):
+        counts: set[int] = set()
+        for method in board.methods:
+            found = _few(board, method, column)
+            if not found:
+                continue
+            counts |= found.keys()
+            mean = np.array([each.mean for each in found.values()])
+            reach = np.nan_to_num(np.array([each.high - each.mean for each in found.values()]))
+            colour = _colour(board, method)
+            axis.plot(list(found), mean, marker="o", markersize=4, color=colour, label=board.label(method))
+            axis.fill_between(list(found), mean - reach, mean + reach, color=colour, alpha=0.15, linewidth=0)
+        axis.set_xscale("log")
+        axis.set_xticks(sorted(counts), [f"{n:,}" for n in sorted(counts)])
+        axis.minorticks_off()
+        axis.set_title(_title(board, column))
+        axis.set_xlabel("labels of each class")
+    _legend(figure, axes)
+    _save(figure, axes[len(columns) :], out)
+
+
+@rc_context(STYLE)
+def ranks(board: Board, out: Path) -> None:
+    """(columns, columns): Spearman's coefficient over methods; a pair with fewer than three methods is blank."""
+    count = len(board.columns)
+    table = np.full((count, count), math.nan)
+    for (one, other), (rho, _) in rank_correlations(board).items():
+        i, j = board.columns.index(one), board.columns.index(other)
+        table[i, j] = table[j, i] = rho
+    np.fill_diagonal(table, 1.0)
+    size_in = min(8.0, 3.0 + 0.6 * count)
+    figure = Figure(figsize=(size_in, size_in), dpi=DPI, layout="constrained")
+    axis = figure.subplots()
+    axis.imshow(table, cmap="RdBu", vmin=-1, vmax=1)
+    names = [board.titles[column] for column in board.columns]
+    axis.set_xticks(range(count), names, rotation=35, ha="right")
+    axis.set_yticks(range(count), names)
+    axis.grid(visible=False)
+    for (i, j), rho in np.ndenumerate(table):
+        if math.isfinite(rho):
+            axis.text(j, i, f"{rho:.2f}", ha="center", va="center", color="white" if abs(rho) > 0.6 else "black")
+    _save(figure, [], out)
+
+
+def _few(board: Board, method: Method, column: Column) -> dict[int, Interval]:
+    cell = board.cells.get((method, column))
+    return dict(cell.by_labels) if cell is not None else {}
+
+
+def _trains(method: Method) -> bool:
+    return method.objective not in (UNTRAINED, PIXELS)
+
+
+def _colour(board: Board, method: Method) -> str:
+    return PALETTE[board.methods.index(method) % len(PALETTE)]
+
+
+def _title(board: Board, column: Column) -> str:
+    return f"{board.titles[column]}{'' if column.higher_is_better else ' ↓'}"
+
+
+def _panels(count: int, height_in: float, share_y: bool = False) -> tuple[Figure, list[Axes]]:
+    across = min(ACROSS, count)
+    rows = math.ceil(count / across)
+    figure = Figure(figsize=(WIDTH_PX / DPI, 0.5 + rows * height_in), dpi=DPI, layout="constrained")
+    return figure, list(figure.subplots(rows, across, squeeze=False, sharey=share_y).flat)
+
+
+def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
+    """One for all panels, below them."""
+    known = {name: line for axis in axes for line, name in zip(*axis.get_legend_handles_labels(), strict=True)}
+    if known:
+        figure.legend(list(known.values()), list(known), loc="outside lower center", ncols=3, fontsize=8)
+
+
+def _save(figure: Figure, empty: Sequence[Axes], out: Path) -> None:
+    for axis in empty:
+        axis.set_axis_off()
+    out.parent.mkdir(parents=True, exist_ok=True)
+    figure.savefig(out, dpi=DPI, facecolor="white")
