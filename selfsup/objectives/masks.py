@@ -57,15 +57,30 @@ class GalaxyMasks:
     def __call__(self, image: Tensor) -> Tensor:
         """(B, C, H, W) in [0, 1] -> (B, H, W) bool, at least the brightest central pixel and what is around it."""
         with torch.autocast(image.device.type, enabled=False):
-            light = self._smooth(widen(image).mean(1, keepdim=True))
-            level, scatter = sky(light.flatten(1))
-            above = light.flatten(1) > level + self.threshold_sigmas * scatter.clamp(min=STEP)
+            light, above = self._above(image)
             # Exact whatever the shape; kornia's pooling algorithm cuts a long spiral arm where its iterations end.
             part = connected_components_union_find(above.view_as(light)).flatten(1)
             seed = self._brightest(light)
             galaxy = above & (part == part.gather(1, seed))
-            galaxy = galaxy.scatter(1, seed, True)
-            grown: Tensor = dilation(galaxy.view_as(light).to(light.dtype), self._disc(light))
+            return self._grown(galaxy.scatter(1, seed, True).view_as(light))
+
+    @torch.no_grad()
+    def everything(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1] -> (B, H, W) bool, whatever stands out: the galaxy, others, stars; the rest is sky."""
+        with torch.autocast(image.device.type, enabled=False):
+            light, above = self._above(image)
+            return self._grown(above.view_as(light))
+
+    def _above(self, image: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, C, H, W) -> smoothed light (B, 1, H, W), and where it stands out of the sky (B, H * W) bool."""
+        light = self._smooth(widen(image).mean(1, keepdim=True))
+        level, scatter = sky(light.flatten(1))
+        return light, light.flatten(1) > level + self.threshold_sigmas * scatter
+
+    def _grown(self, found: Tensor) -> Tensor:
+        """(B, 1, H, W) bool -> (B, H, W) bool."""
+        light = found.to(torch.get_default_dtype())
+        grown: Tensor = dilation(light, self._disc(light))
         return grown[:, 0] > 0
 
     def _smooth(self, light: Tensor) -> Tensor:
@@ -90,17 +105,17 @@ class GalaxyMasks:
 
 
 def sky(light: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, N), NaN where nothing counts -> the sky's level and scatter, each (B, 1), of what clipping leaves.
+    """(B, N) -> the sky's level and scatter, each (B, 1): median and scaled median deviation of what clipping leaves.
 
-    Median and scaled median deviation; clipped is what lies further out than the noise, stars and galaxies.
+    The scatter is one grey level of an 8-bit image at least.
     """
     kept = light
     for _ in range(_CLIP_ROUNDS):
         level = kept.nanmedian(1, keepdim=True).values
         deviation = (light - level).abs()
         spread = torch.where(kept.isnan(), torch.nan, deviation).nanmedian(1, keepdim=True).values
-        scatter = _SIGMA_PER_MAD * spread
-        kept = torch.where(deviation > _CLIP_SIGMAS * scatter.clamp(min=STEP), torch.nan, light)
+        scatter = (_SIGMA_PER_MAD * spread).clamp(min=STEP)
+        kept = torch.where(deviation > _CLIP_SIGMAS * scatter, torch.nan, light)
     return level, scatter
 
 
@@ -150,12 +165,12 @@ def background_light(image: Tensor, mask: Tensor) -> Tensor:
 
 
 def background_scatter(image: Tensor, mask: Tensor) -> Tensor:
-    """(B, C, H, W), bool (B, H, W) -> (B,) scatter of the sky outside the mask as in `sky`, mean over channels.
-
-    Stars and other galaxies do not count; 0 where the mask leaves no sky.
-    """
-    outside = torch.where(mask[:, None], torch.nan, image).flatten(2).flatten(0, 1)
-    return sky(outside)[1].nan_to_num(0.0).view(image.shape[:2]).mean(1)
+    """(B, C, H, W), bool (B, H, W) -> (B,) standard deviation outside the mask about each channel's mean there."""
+    outside = (~mask)[:, None].expand_as(image).flatten(0, 1)
+    channels = image.flatten(0, 1)
+    mean = masked_mean(channels, outside)[:, None, None]
+    variance = masked_mean((channels - mean).square(), outside)
+    return variance.view(image.shape[:2]).mean(1).sqrt()
 
 
 def _margin(edge: int, share: float) -> int:

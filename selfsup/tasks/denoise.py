@@ -46,12 +46,16 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Restored:
-    """Images as they are, with noise, and what was made of that, each (N, C, H, W); galaxies' masks (N, H, W)."""
+    """Images as they are, with noise, and what was made of that, each (N, C, H, W); two masks (N, H, W).
+
+    `mask` is where the galaxy is, `sources` where anything is that is no sky.
+    """
 
     clean: Tensor
     noisy: Tensor
     denoised: Tensor
     mask: Tensor
+    sources: Tensor
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
@@ -159,7 +163,8 @@ def _scored(data: GalaxyData) -> np.ndarray:
 def _restored(objective: Denoise, noise: DetectorNoise, batch: Batch) -> Restored:
     clean = as_float(batch["image"].to(device_of(objective)))
     noisy = noise(clean)
-    return Restored(clean, noisy, objective.clean(noisy), objective.masks(clean))
+    masks = objective.masks
+    return Restored(clean, noisy, objective.clean(noisy), masks(clean), masks.everything(clean))
 
 
 @torch.inference_mode()
@@ -171,7 +176,7 @@ def _scores(objective: Denoise, noise: DetectorNoise, data: GalaxyData, rows: np
         for name, image in (("denoised", one.denoised), ("noisy", one.noisy)):
             similar = foreground_ssim(image, one.clean, one.mask, objective.ssim_window_px)
             found.setdefault(f"ssim_{name}", []).append(similar)
-            found.setdefault(f"scatter_{name}", []).append(background_scatter(image, one.mask))
+            found.setdefault(f"scatter_{name}", []).append(background_scatter(image, one.sources))
     mean = {name: float(torch.cat(values).mean()) for name, values in found.items()}
     factor = mean["scatter_noisy"] / max(mean["scatter_denoised"], LEAST_SCATTER)
     return mean | {"scatter_falls_by": factor}
