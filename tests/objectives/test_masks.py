@@ -220,8 +220,14 @@ def test_without_a_galaxy_the_background_is_everything(pair):
     torch.testing.assert_close(background_variation(image, nowhere), kornias)
     torch.testing.assert_close(background_light(image, nowhere), image.mean((1, 2, 3)))
     torch.testing.assert_close(background_light(-image, nowhere), image.mean((1, 2, 3)))
-    spread = image.var((2, 3), correction=0).mean(1).sqrt()
-    torch.testing.assert_close(background_scatter(image, nowhere), spread)
+
+
+def test_scatter_is_that_of_the_noise_whatever_it_lies_on():
+    noise = 0.05 * torch.randn(2, 3, 64, 64, generator=torch.Generator().manual_seed(0))
+    wings = torch.linspace(0, 1, 64).expand(2, 3, 64, 64)
+    nowhere = torch.zeros(2, 64, 64, dtype=torch.bool)
+    for image in (noise, noise + wings):
+        torch.testing.assert_close(background_scatter(image, nowhere), torch.full((2,), 0.05), rtol=0.05, atol=0)
 
 
 @pytest.mark.parametrize("term", [background_variation, background_light, background_scatter])
