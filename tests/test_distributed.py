@@ -200,7 +200,7 @@ def test_a_signal_to_one_or_to_all_costs_nothing(asked, together, tiny, tmp_path
     "command",
     [
         ["-m", "selfsup", "trainer=ddp", "trainer.devices=2"],
-        ["-m", "torch.distributed.run", "--nproc-per-node=2", "--master-port=0", "-m", "selfsup"],
+        ["-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "selfsup"],
     ],
 )
 def test_the_commands_of_the_readme(command, tiny, tmp_path):
