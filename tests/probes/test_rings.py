@@ -44,6 +44,12 @@ def test_more_labels_help_and_scatter_less():
     assert scores.curve["std"] == [m["auc_n2_std"], m["auc_n40_std"]]
 
 
+def test_the_draws_are_those_that_published_scores_were_made_with():
+    found = Rings(**YAML)(catalogue(*sample(120, 1, 1.0), "a"), catalogue(*sample(80, 2, 1.0), "b")).metrics
+    expected = {"auc_n4_mean": 0.682212445, "auc_n4_std": 0.073445390, "f1_n16_mean": 0.643470196}
+    assert {name: found[name] for name in expected} == pytest.approx(expected, abs=1e-9)
+
+
 def test_noise_is_chance():
     scores = Rings(**YAML)(catalogue(*sample(200, 1, 0), "a"), catalogue(*sample(400, 2, 0), "b")).metrics
     assert 0.4 < scores["auc_n16_mean"] < 0.6

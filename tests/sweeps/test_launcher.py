@@ -201,7 +201,7 @@ def test_a_sweep_of_trainings_each_of_which_dies_in_its_own_way(lethal, tmp_path
         "killed (SIGKILL)",
         "exit code 9, without a message",
         "MemoryError",
-        "NonFiniteLossError: at step 0 the loss is inf; galaxies of this batch: g",
+        "NonFiniteLossError: the loss is inf at step 0; galaxies of this batch: g",
         "objective.how: 7 is not str",
     ]
     for number, reason in enumerate(says, 1):
