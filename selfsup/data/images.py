@@ -23,6 +23,7 @@ class Images(Source):
     """Images in a folder and below; a galaxy's id is its file's name without suffix, or what the table says.
 
     Args:
+        subfolders: those of the folder that are looked through, each with all below; null for everything in it.
         table: CSV or Parquet file with a row per galaxy, looked for in the folder, then in the working directory; null
             without.
         id_column: its column of ids; null for the first of id, id_str, image_id, GalaxyID, asset_id, objid.
@@ -32,6 +33,7 @@ class Images(Source):
             the answers, with or without `_votes` or `_count` behind.
     """
 
+    subfolders: list[str] | None
     table: str | None
     id_column: str | None
     file_column: str | None
@@ -46,7 +48,7 @@ class Images(Source):
             ConfigError: keys that contradict each other.
         """
         self._validate()
-        files = list_images(self.folder)
+        files = self._files()
         if self.table is None:
             found = by_id((file.stem, file) for file in files)
             return self.finished(Galaxies(list(found), list(found.values()), {}))
@@ -69,6 +71,17 @@ class Images(Source):
             raise ConfigError("data.file_column and data.file_pattern both say where the images are; set one to null")
         if self.file_pattern is not None and "{id}" not in self.file_pattern:
             raise ConfigError(f'data.file_pattern={self.file_pattern} has no "{{id}}", as in "{{id}}.jpg"')
+
+    def _files(self) -> list[Path]:
+        """All images, sorted by path."""
+        if self.subfolders is None:
+            return list_images(self.folder)
+        root = Path(self.folder).expanduser().resolve()
+        places = [_within(root, name) for name in self.subfolders]
+        outside = [name for name, place in zip(self.subfolders, places, strict=True) if place is None]
+        if outside or not places:
+            raise ConfigError(f"data.subfolders={self.subfolders}: name folders within {root}")
+        return sorted({file for place in places if place is not None for file in list_images(place)})
 
     def _table_file(self) -> Path:
         """The table's file; an absolute path is itself."""

@@ -18,7 +18,7 @@ def images(tmp_path):
             (tmp_path / name).touch()
         if table is not None:
             (tmp_path / "table.csv").write_text(table)
-        null = ("tree", "label", "classes", "id_column", "file_column", "file_pattern", "vote_columns")
+        null = ("subfolders", "tree", "label", "classes", "id_column", "file_column", "file_pattern", "vote_columns")
         values = {**dict.fromkeys(null), "table": None if table is None else "table.csv", **keys}
         return Images(folder=str(tmp_path), size_px=8, cache="", max_unreadable_share=0.0, **values)
 
@@ -30,6 +30,19 @@ def test_a_folder_alone_is_enough(images):
     assert found.ids == ["007", "8"]
     assert [file.name for file in found.files] == ["007.png", "8.jpg"]
     assert (found.votes, found.label, found.columns) == (None, None, {})
+
+
+def test_subfolders_are_chosen(images):
+    names = ["sdss/1.png", "sdss/deep/2.png", "decals/3.png", "4.png"]
+    assert images(names, subfolders=["sdss"]).read().ids == ["1", "2"]
+    assert images(names, subfolders=["sdss", "decals", "sdss/deep"]).read().ids == ["3", "1", "2"]
+    table = "id,path\nx,sdss/1.png\ny,decals/3.png\n"
+    assert images(names, table, subfolders=["sdss"], file_column="path").read().ids == ["x", "2"]
+    with pytest.raises(DataError, match="hst: no such folder"):
+        images(names, subfolders=["hst"]).read()
+    for wrong in (["../elsewhere"], []):
+        with pytest.raises(ConfigError, match=r"data\.subfolders=.*name folders within"):
+            images(names, subfolders=wrong).read()
 
 
 def test_rows_and_files_are_matched_by_name(images, caplog):
