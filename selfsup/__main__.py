@@ -12,7 +12,7 @@ import hydra
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, MissingConfigException
 from hydra.types import RunMode
-from omegaconf import DictConfig
+from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
 from selfsup.types import ConfigError, DataError
@@ -22,6 +22,8 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "co
 """Shipped inside the wheel; beside the package in a checkout."""
 TOGETHER = ("pretrain", "resume")
 """Tasks that several processes do together."""
+# In the names of folders: two processes have started in the same microsecond.
+OmegaConf.register_new_resolver("process", os.getpid, replace=True)
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")

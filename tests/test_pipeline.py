@@ -113,6 +113,7 @@ def test_a_resumed_run_is_reported_as_what_it_is(choices, selfsup, tmp_path, mon
     assert after["metrics"] == before["metrics"]
 
 
+@pytest.mark.slow
 def test_a_sweep_goes_on_when_a_job_fails(choices, tmp_path):
     """In a process of its own, as a user runs it: the first of three jobs cannot learn."""
     jobs = ["objective=dirichlet,ntxent,supervised", "data.tree=null", f"hydra.sweep.dir={tmp_path / 'sweep'}"]

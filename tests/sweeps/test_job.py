@@ -11,6 +11,7 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
+import selfsup.__main__  # noqa: F401  (which every job is started by: folders are named with its resolver)
 from selfsup.sweeps.job import compose, quoted
 
 CONF = Path(__file__).parents[2] / "conf"

@@ -100,6 +100,7 @@ TWENTY = """
 import os, sys
 from hydra.core.utils import setup_globals
 from omegaconf import OmegaConf
+import selfsup.__main__
 from selfsup.sweeps.folders import choose
 setup_globals()
 for start in range(20):
