@@ -106,6 +106,27 @@ def tiny(galaxies):
     torch.set_num_threads(threads)
 
 
+@pytest.fixture
+def checkpoint(tiny, compose, tmp_path):
+    """Overrides -> a folder with the checkpoint of what they build at `tiny` size, untrained."""
+    import torch
+
+    from selfsup.checkpoint import LAST
+    from selfsup.config import build
+
+    def made(*overrides):
+        cfg = compose(*tiny, *overrides)
+        torch.manual_seed(cfg.seed)
+        objective = build(cfg.objective, "objective", build(cfg.encoder, "encoder"))
+        weights = {f"objective.{name}": value for name, value in objective.state_dict().items()}
+        (tmp_path / "made" / LAST).parent.mkdir(parents=True, exist_ok=True)
+        config = OmegaConf.to_container(cfg, resolve=True)
+        torch.save({"config": config, "state_dict": weights}, tmp_path / "made" / LAST)
+        return tmp_path / "made"
+
+    return made
+
+
 @dataclass
 class Ended:
     """How a command ended: exit code (0 where none was given) and what it wrote."""

@@ -3,8 +3,7 @@
 Rings are the example: Walmsley et al. 2022 (arXiv:2110.12735) fine-tune with ever fewer of them. Here the
 encoder stays frozen, and the mean and the standard deviation over draws are reported, since with n = 8 the luck of the
 draw is larger than the difference between two encoders (DINOv2's few-shot evaluation also averages over tries).
-A draw takes the n galaxies of each class with the smallest hashed id, the draw's number being the salt; so it is the
-same for every encoder, and the small samples lie within the large ones.
+Draws (`draws`) are the same for every encoder, and the small samples lie within the large ones.
 """
 
 import logging
@@ -18,10 +17,11 @@ from sklearn.preprocessing import StandardScaler
 from selfsup.catalogue import Catalogue
 from selfsup.probes.base import CatalogueProbe, Scores
 from selfsup.probes.confusion import balanced_accuracy, confusion_counts
+from selfsup.probes.draws import affordable, balanced_draw
 from selfsup.probes.logistic import logistic_path
 from selfsup.probes.predictions import Predictions
 from selfsup.probes.rows import Rows, read_classes
-from selfsup.probes.split import hashed, require_positive
+from selfsup.probes.split import require_positive
 from selfsup.types import ConfigError, DataError
 
 _log = logging.getLogger(__name__)
@@ -78,7 +78,8 @@ class Rings(CatalogueProbe):
         metrics = {f"{name}_all": value for name, value in _scores(height, true).items()}
         sizes = self._affordable(known)
         for n in sizes:
-            samples = [_balanced_sample(fit.ids, known, n, draw) for draw in range(self.draws)]
+            # Asked about the others, so that the looked for come first: the order decides the last bits of a fit.
+            samples = [balanced_draw(fit.ids, ~known, n, draw) for draw in range(self.draws)]
             tried = [_scores(self._heights(x[sample], known[sample], asked), true) for sample in samples]
             for name in tried[0]:
                 values = [scores[name] for scores in tried]
@@ -109,16 +110,16 @@ class Rings(CatalogueProbe):
         )
 
     def _affordable(self, known: np.ndarray) -> list[int]:
-        smaller = int(min(known.sum(), (~known).sum()))
-        left_out = [n for n in self.n_per_class if n > smaller]
+        sizes = affordable(known, self.n_per_class)
+        left_out = [n for n in self.n_per_class if n not in sizes]
         if left_out:
             _log.warning(
                 "probe.rings: the smaller class of '%s' has %d train galaxies; left out n_per_class=%s.",
                 self.column,
-                smaller,
+                min(known.sum(), (~known).sum()),
                 left_out,
             )
-        return [n for n in self.n_per_class if n <= smaller]
+        return sizes
 
     def _heights(self, x: np.ndarray, known: np.ndarray, asked: np.ndarray) -> np.ndarray:
         """Log-odds of the galaxies asked about."""
@@ -134,9 +135,3 @@ def _scores(height: np.ndarray, true: np.ndarray) -> dict[str, float]:
         "balanced_accuracy": balanced_accuracy(confusion),
         "f1": float(2 * confusion[1, 1] / (confusion[1].sum() + confusion[:, 1].sum())),
     }
-
-
-def _balanced_sample(ids: list[str], known: np.ndarray, n: int, draw: int) -> np.ndarray:
-    """Indices of n positive and n other train rows; the same for the same ids, whatever their order."""
-    order = np.argsort(hashed(ids, f"draw {draw}"), kind="stable")
-    return np.concatenate([order[known[order]][:n], order[~known[order]][:n]])

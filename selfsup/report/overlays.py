@@ -45,7 +45,7 @@ def draw_overlays(
         return []
     out = folder / f"{probe}_maps.jpg"
     overlay_figure(overlays, names, out)
-    caption = f"Probe {probe}: galaxies of the test part, what is there, and what was found."
+    caption = f"Probe {probe}: scored galaxies, what is there, and what was found."
     return [(out, caption + (" Below, galaxies without truth." if any(o.truth is None for o in overlays) else ""))]
 
 

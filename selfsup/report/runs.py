@@ -139,7 +139,8 @@ def _report_scores(
     for metric, way in metrics.items():
         probe = metric.split("/")[1] if metric.count("/") == 2 else ""
         asked = without_nuisance(config, "data")
-        said = json.dumps([asked, config.get("probe", {}).get(probe)], sort_keys=True)
+        part = config.get("task", {}).get("score_on", "test")  # runs of before there was a choice have none
+        said = json.dumps([part, asked, config.get("probe", {}).get(probe)], sort_keys=True)
         protocol = hashlib.sha256(said.encode()).hexdigest()[:16]
         column = Column(metric, "", protocol, int(asked.get("size_px") or 0), way == "higher", "")
         for who, values in comparison.items():

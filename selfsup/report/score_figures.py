@@ -69,7 +69,7 @@ def draw_map(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray, folder
         return []
     out = folder / "map.jpg"
     galaxy_map(embedding, images[rows], out, n_side)
-    return [(out, "Galaxies of the test part on the first two principal components of their embedding.")]
+    return [(out, "The scored galaxies on the first two principal components of their embedding.")]
 
 
 def _headline(metric: str) -> str:

@@ -12,15 +12,17 @@ from hydra.core.hydra_config import HydraConfig
 from lightning.pytorch.loggers import Logger
 from omegaconf import OmegaConf
 
+from selfsup.catalogue import Catalogue
 from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import as_float
 from selfsup.evaluate import Evaluation
 from selfsup.report.cluster_figures import draw_clusters
 from selfsup.report.figures import contact_sheet, loss_curves
+from selfsup.report.neighbour_figures import draw_neighbours
 from selfsup.report.overlays import draw_overlays
 from selfsup.report.rotation_figures import draw_rotation
 from selfsup.report.score_figures import comparison_figure, draw_map, draw_scores
-from selfsup.training.wandb_run import show_confusion, show_figure, show_table
+from selfsup.training.panels import show_confusion, show_figure, show_galaxies, show_table
 from selfsup.views.multiview import MultiView
 
 Figures = list[tuple[Path, str]]
@@ -47,8 +49,9 @@ def draw_evaluations(folder: Path, found: Mapping[str, Evaluation], data: Galaxy
         if scores.galaxies is not None:
             rows = data.packed.index_of(scores.galaxies.ids)
             figures += draw_clusters(name, scores.galaxies, data.packed.images, rows, folder)
-    rows = data.packed.index_of(trained.test.ids)
-    return figures + draw_map(trained.test.embedding(), data.packed.images, rows, folder)
+    embedding, rows = trained.test.embedding(), data.packed.index_of(trained.test.ids)
+    figures += draw_neighbours(embedding, data.packed.images, rows, folder)
+    return figures + draw_map(embedding, data.packed.images, rows, folder)
 
 
 def draw_views(views: MultiView, data: GalaxyData, out: Path, galaxies: int) -> None:
@@ -71,8 +74,19 @@ def publish(
     trained: Evaluation,
     comparison: Mapping[str, Mapping[str, float]],
     figures: Figures,
+    predictions: Path,
+    data: GalaxyData,
 ) -> None:
-    """Final scores to every logger; figures, tables and confusion matrices to W&B."""
+    """Final scores to every logger; figures, tables, confusion matrices and galaxies to those that can show them.
+
+    Args:
+        loggers: of the run.
+        trained: what the probes found.
+        comparison: encoder -> metric -> value; that of `trained` is logged.
+        figures: of the report.
+        predictions: the file of them, which need not be there.
+        data: whose pictures are shown.
+    """
     for logger in loggers:
         logger.log_metrics(dict(comparison["trained"]))
     for path, _ in figures:
@@ -83,12 +97,17 @@ def publish(
     for name, scores in trained.scores.items():
         if scores.confusion is not None:
             show_confusion(loggers, name, scores.confusion, scores.classes)
+    if predictions.is_file():
+        said = Catalogue.open(predictions)
+        columns = {name: said.column(name) for name in said.columns}
+        show_galaxies(loggers, "galaxies", said.ids, columns, lambda ids: data.packed.images[data.packed.index_of(ids)])
 
 
-def show(scores: Mapping[str, float]) -> None:
+def show(scores: Mapping[str, float], part: str = "test") -> None:
     """The scores, a line each, to the log."""
     width = max((len(name) for name in scores), default=0)
-    log.info("scores on the test part:\n%s", "\n".join(f"  {n:{width}}  {v:.4f}" for n, v in sorted(scores.items())))
+    lines = "\n".join(f"  {n:{width}}  {v:.4f}" for n, v in sorted(scores.items()))
+    log.info("scores on the %s part:\n%s", part, lines)
 
 
 def title(folder: Path, seed: int) -> str:

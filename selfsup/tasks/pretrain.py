@@ -28,7 +28,8 @@ from selfsup.report.run_report import write_report
 from selfsup.tasks._benchmarks import Benchmark, read_benchmarks
 from selfsup.tasks._initial import start_from
 from selfsup.tasks._plain import plain
-from selfsup.tasks._predictions import save_predictions
+from selfsup.tasks._predictions import FILE, save_predictions
+from selfsup.tasks._reconstructions import draw_reconstructions
 from selfsup.tasks._report import command, draw_evaluations, draw_training, publish, show, title
 from selfsup.tasks._scoring import Embedder, score, shown
 from selfsup.training.interruption import stoppable
@@ -39,6 +40,7 @@ from selfsup.training.loop import fit
 from selfsup.training.ranks import Ranks, together
 from selfsup.training.secrets import redact
 from selfsup.training.settings import TrainerSettings
+from selfsup.training.wandb_run import WandbRun
 from selfsup.types import ConfigError
 
 USES = tuple(CONTRACTS)
@@ -46,6 +48,8 @@ CONFIG = "config.yaml"
 """The whole configuration of a run, resolved, in its folder."""
 TRAIN, TEST = ("train", "val"), ("test",)
 """Parts that the final probes are fitted on and scored on."""
+SCORED = {"test": (TRAIN, TEST), "val": (("train",), ("val",))}
+"""`task.score_on` -> such parts. What is chosen by the validation part may still be reported on the test part."""
 log = logging.getLogger(__name__)
 
 
@@ -96,8 +100,9 @@ def pretrain(cfg: DictConfig, folder: Path, ranks: Ranks) -> dict[str, float]:
 
 def conclude(cfg: DictConfig, folder: Path, parts: Parts, seconds: float) -> dict[str, float]:
     """Evaluate what was trained in so many seconds, beside what no learning gives, and report; returns the scores."""
-    found = {"trained": evaluate(parts.objective.online_encoder(), parts.data, parts.probes, TRAIN, TEST)}
-    head = score_head(parts.objective, parts.data, TEST)
+    fitted, scored = SCORED[_score_on(cfg)]
+    found = {"trained": evaluate(parts.objective.online_encoder(), parts.data, parts.probes, fitted, scored)}
+    head = score_head(parts.objective, parts.data, scored)
     save_predictions(folder, title(folder, cfg.seed), parts.data, found["trained"], head.predictions)
     found |= baselines(cfg, parts.data, parts.probes)
     scores = found["trained"].metrics | head.metrics
@@ -106,14 +111,26 @@ def conclude(cfg: DictConfig, folder: Path, parts: Parts, seconds: float) -> dic
         trained = Embedder(parts.objective.online_encoder(), plain(cfg), trained=True)
         record = score(parts.benchmarks, {"trained": trained}, folder, tuple(cfg.trust))
         scores |= shown(record, parts.benchmarks, "trained")
-    show(scores)
+    show(scores, _score_on(cfg))
     return scores
+
+
+def _score_on(cfg: DictConfig) -> str:
+    """The part that is scored at the end; runs of before there was a choice have no such key.
+
+    Raises:
+        ConfigError: no such part.
+    """
+    part = str(cfg.task.get("score_on", "test"))
+    if part not in SCORED:
+        raise ConfigError(f"task.score_on: {part} cannot be scored; write one of {', '.join(SCORED)}")
+    return part
 
 
 def assemble(cfg: DictConfig, folder: Path) -> Parts:
     """Build every part; nothing is decoded yet, except that labels are read."""
     trust = tuple(cfg.trust)
-    benchmarks = read_benchmarks(cfg, cfg.data.size_px)
+    part, benchmarks = _score_on(cfg), read_benchmarks(cfg, cfg.data.size_px)
     L.seed_everything(cfg.seed, verbose=False)
     encoder: Encoder = build(cfg.encoder, "encoder", trust=trust)
     # Before the objective is built: a teacher starts as a copy. A run that is resumed has weights of its own.
@@ -129,6 +146,8 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
     require_maps(source, probes)
     data = GalaxyData(source, settings.batch_size, settings.workers, cfg.seed, settings.splits)
     data.narrow_to(objective.targets, objective.optional_targets)
+    if part == "val" and objective.targets and part in settings.splits:
+        raise ConfigError("trainer.splits: val is learned from, so task.score_on=val would praise what is remembered")
     if "label" in (*objective.targets, *objective.optional_targets) and data.label is not None:
         objective.observe_labels(torch.from_numpy(data.label[data.rows(*settings.splits)]))
     chosen: Logger = build(cfg.logger, "logger", str(folder), trust=trust)
@@ -148,6 +167,8 @@ def _closed(loggers: list[Logger]) -> Iterator[None]:
     finally:
         for logger in loggers:
             logger.finalize(status)
+            if isinstance(logger, WandbRun):
+                logger.close(status)
 
 
 def _keep(cfg: DictConfig, folder: Path) -> None:
@@ -160,9 +181,10 @@ def baselines(cfg: DictConfig, data: GalaxyData, probes: Mapping[str, Probe]) ->
     """The same probes on the encoder before any training, and on the principal components of the pixels."""
     L.seed_everything(cfg.seed, verbose=False)
     untrained: Encoder = build(cfg.encoder, "encoder", trust=tuple(cfg.trust))
+    fitted, scored = SCORED[_score_on(cfg)]
     return {
-        "untrained": evaluate(untrained, data, probes, TRAIN, TEST),
-        "pixels": evaluate_pixels(data, probes, TRAIN, TEST, cfg.task.pixel_components),
+        "untrained": evaluate(untrained, data, probes, fitted, scored),
+        "pixels": evaluate_pixels(data, probes, fitted, scored, cfg.task.pixel_components),
     }
 
 
@@ -179,6 +201,8 @@ def report(
         logger.save()
     figures = draw_training(folder, parts.learner.views, parts.data)
     figures += draw_evaluations(folder / "figures", found, parts.data)
+    rows = parts.data.packed.index_of(found["trained"].test.ids)
+    figures += draw_reconstructions(parts.objective, parts.data, rows, folder / "figures")
     comparison = {name: dict(evaluation.metrics) for name, evaluation in found.items()}
     comparison["trained"] |= head
     trainer = parts.learner.trainer
@@ -186,6 +210,7 @@ def report(
         "galaxies": len(parts.data.packed.ids),
         "learned from": len(parts.data.train_dataloader()) * parts.data.batch_size * trainer.world_size,
         "epochs": trainer.current_epoch,
+        "scored on": _score_on(cfg),
         "minutes": round(seconds / 60, 2),
         "processes": trainer.world_size,
         "device": str(trainer.strategy.root_device),
@@ -203,5 +228,5 @@ def report(
         facts=facts,
         unreadable=len(parts.data.packed.unreadable),
     )
-    publish(parts.loggers, found["trained"], comparison, figures)
+    publish(parts.loggers, found["trained"], comparison, figures, folder / FILE, parts.data)
     log.info("report: %s", folder / "report.md")

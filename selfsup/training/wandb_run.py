@@ -4,14 +4,14 @@ import logging
 import os
 import uuid
 from argparse import Namespace
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import wandb
 from lightning.fabric.loggers.logger import rank_zero_experiment
-from lightning.pytorch.loggers import Logger, WandbLogger
+from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from selfsup.durable import replacing
@@ -21,16 +21,22 @@ from selfsup.types import ConfigError
 log = logging.getLogger(__name__)
 
 MODES = ("auto", "online", "offline", "disabled")
+STAGING = "WANDB_DATA_DIR"
+"""Where W&B keeps the pictures of a table until they are uploaded; by default in the home folder."""
 
 
 class WandbRun(WandbLogger):
     """A run at Weights & Biases that never asks, never waits long, and keeps its id when it is taken up again.
 
+    Where W&B's own process dies, the run goes on without it, and says so once.
+
     Args:
         folder: the run folder; the id is kept in it as `wandb_id`.
         project: the project at W&B.
-        name: the run's name; None: the folder's name.
-        group: what the runs of one sweep share.
+        name: what the run is; None: the folder's name. A job of a sweep has its number in front.
+        group: what several runs share; None: for a job the name of its sweep's folder, else nothing.
+        sweep: the folder in which the jobs of a sweep lie, whether this run is one or not.
+        galaxies: of those that were scored, on the table with their pictures.
         mode: auto (online where there is a key, else offline), online, offline, disabled.
         init_timeout_s: after so long a start goes on offline.
         finish_timeout_s: after so long an upload at the end is left to `wandb sync`.
@@ -40,21 +46,28 @@ class WandbRun(WandbLogger):
         ConfigError: the mode is unknown, or is online where there is no key.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  (one key per setting, so that each is checked by name)
         self,
         folder: str,
+        *,
         project: str,
         name: str | None,
         group: str | None,
+        sweep: str,
+        galaxies: int,
         mode: str,
         init_timeout_s: float,
         finish_timeout_s: float,
         config: Mapping[str, Any] | None = None,
     ) -> None:
-        super().__init__(name=name or Path(folder).name, save_dir=folder, project=project)
-        self._folder, self._group, self._config = Path(folder), group, config or {}
+        run, jobs = Path(folder).resolve(), Path(sweep).expanduser().resolve()
+        number = str(run.relative_to(jobs)) if run.is_relative_to(jobs) and run != jobs else ""
+        super().__init__(name=" ".join(filter(None, [number, name])) or run.name, save_dir=folder, project=project)
+        self._folder, self._config, self.galaxies = Path(folder), config or {}, galaxies
+        self._group = jobs.name if group is None and number else group
         self._limits: dict[str, Any] = {"init_timeout": init_timeout_s, "finish_timeout": finish_timeout_s}
         self._mode = self._found_mode(mode) or "disabled"
+        self._lost = False
 
     @property
     @rank_zero_experiment
@@ -67,15 +80,38 @@ class WandbRun(WandbLogger):
     @rank_zero_only
     def log_hyperparams(self, params: Any) -> None:
         """Show these values beside the curves, without secrets."""
-        super().log_hyperparams(redact(vars(params) if isinstance(params, Namespace) else params))
+        with self._at_no_cost():
+            super().log_hyperparams(redact(vars(params) if isinstance(params, Namespace) else params))
+
+    @rank_zero_only
+    def log_metrics(self, metrics: Mapping[str, Any], step: int | None = None) -> None:
+        """Log numbers, or what else W&B can show; its files lie in the run folder."""
+        if not self._lost:
+            with self._at_no_cost(), _staged_in(self._folder / "wandb"):
+                super().log_metrics(metrics, step)
 
     @rank_zero_only
     def finalize(self, status: str) -> None:
+        """Nothing yet: Lightning calls it after the last step, and scores and figures belong to the same run."""
+
+    @rank_zero_only
+    def close(self, status: str) -> None:
         """End the run, so that the next job of this process does not write into it."""
         if self._experiment is not None:
             self._id = self._experiment.id
-            self._experiment.finish(exit_code=0 if status == "success" else 1)
+            with self._at_no_cost():
+                self._experiment.finish(exit_code=0 if status == "success" else 1)
             self._experiment = None
+
+    @contextmanager
+    def _at_no_cost(self) -> Iterator[None]:
+        """What fails of W&B within is said once, and never stops the training."""
+        try:
+            yield
+        except (OSError, wandb.errors.Error) as error:
+            if not self._lost:
+                log.warning("W&B is lost (%s): the run goes on without it, its folder has everything", hide(str(error)))
+            self._lost = True
 
     @staticmethod
     @rank_zero_only
@@ -104,8 +140,7 @@ class WandbRun(WandbLogger):
         self._folder.mkdir(parents=True, exist_ok=True)
         kept = self._folder / "wandb_id"
         if not kept.is_file():
-            with replacing(kept) as file:
-                file.write(uuid.uuid4().hex[:8].encode())
+            _write(kept, uuid.uuid4().hex[:8])
         # Neither the command line, the code, the terminal nor the remote's address go along: all can hold secrets.
         settings = wandb.Settings(
             **self._limits,
@@ -117,7 +152,7 @@ class WandbRun(WandbLogger):
             disable_git=True,
         )
         wandb_mode: Any = mode
-        return wandb.init(
+        run = wandb.init(
             project=self._project,
             name=self._name,
             group=self._group,
@@ -128,32 +163,26 @@ class WandbRun(WandbLogger):
             config=redact(dict(self._config)),
             settings=settings,
         )
+        if run.settings.sweep_id is not None:  # the agent of `wandb sweep` has named the run
+            _write(kept, run.id)
+        return run
 
 
-def show_figure(loggers: Iterable[Logger], name: str, path: Path) -> None:
-    """Show an image file where the logger can; a table of numbers cannot."""
-    for logger in loggers:
-        if isinstance(logger, WandbRun):
-            logger.log_image(name, [str(path)])
+@contextmanager
+def _staged_in(folder: Path) -> Iterator[None]:
+    """Let W&B keep there what belongs to a table, unless the environment names a place."""
+    named = STAGING in os.environ
+    os.environ.setdefault(STAGING, str(folder))
+    try:
+        yield
+    finally:
+        if not named:
+            del os.environ[STAGING]
 
 
-def show_table(loggers: Iterable[Logger], name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Show a table where the logger can."""
-    for logger in loggers:
-        if isinstance(logger, WandbRun):
-            logger.log_table(name, list(columns), [list(row) for row in rows])
-
-
-def show_confusion(loggers: Iterable[Logger], name: str, counts: np.ndarray, classes: Sequence[str]) -> None:
-    """Show (K, K) counts, rows true and columns predicted, as W&B's own confusion chart where there is W&B."""
-    columns: list[str | int] = ["Actual", "Predicted", "nPredictions"]
-    rows = [[classes[true], classes[guess], int(n)] for (true, guess), n in np.ndenumerate(counts)]
-    for logger in loggers:
-        if isinstance(logger, WandbRun):
-            table = wandb.Table(columns=columns, data=rows)
-            fields = {str(column): str(column) for column in columns}
-            chart: Any = wandb.plot_table("wandb/confusion_matrix/v1", table, fields, {"title": name})
-            logger.log_metrics({name: chart})
+def _write(file: Path, text: str) -> None:
+    with replacing(file) as stream:
+        stream.write(text.encode())
 
 
 def _mode(mode: str) -> str:

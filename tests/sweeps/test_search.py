@@ -2,6 +2,7 @@
 
 import json
 import math
+from pathlib import Path
 
 import pytest
 from hydra.core.plugins import Plugins
@@ -9,10 +10,12 @@ from hydra.core.utils import JobReturn, JobStatus
 from hydra.types import HydraContext
 from omegaconf import OmegaConf
 
+from selfsup.config import CONTRACTS, validate
 from selfsup.sweeps.search import BEST, Search, finished
 from selfsup.types import ConfigError
 
 optuna = pytest.importorskip("optuna", reason="an extra: uv sync --extra optuna")
+WANDB = Path(__file__).parents[2] / "conf" / "sweep" / "wandb_bayes.yaml"
 SPACE = {"optimizer.lr": "tag(log,interval(1e-4,1e-1))", "encoder": "choice(small,large)"}
 
 
@@ -103,6 +106,25 @@ def test_the_command_line_fixes_or_widens_what_is_searched(search):
         assert told["trainer.batch_size"] in {"8", "16", "24", "32"}
         assert told["trainer.clip_norm"] in {"1", "2", "3"}
     assert len(finished(sweep._study())) == 4
+
+
+def test_a_search_never_sees_the_test_part(compose):
+    assert compose("+sweep=optuna").task.score_on == "val"
+    assert compose().task.score_on == "test"
+
+
+def test_the_command_of_a_sweep_by_wandb_is_one_of_ours(compose):
+    """As its agent fills it in: program, then the settings as name=value."""
+    sweep = OmegaConf.to_container(OmegaConf.load(WANDB), resolve=False)
+    *program, settings = sweep["command"]
+    assert program[:4] == ["${env}", "${interpreter}", "-m", "selfsup"]
+    assert settings == "${args_no_hyphens}"
+    values = {name: one.get("min", one.get("values", [None])[0]) for name, one in sweep["parameters"].items()}
+    cfg = compose(*program[4:], *(f"{name}={value}" for name, value in values.items()))
+    validate(cfg, tuple(CONTRACTS))
+    assert cfg.task.score_on == "val"
+    assert all(OmegaConf.select(cfg, name) == value for name, value in values.items())
+    assert sweep["metric"] == {"name": "probe/knn/balanced_accuracy", "goal": "maximize"}
 
 
 def test_nothing_to_search_is_refused(search):

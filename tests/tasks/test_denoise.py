@@ -7,7 +7,6 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 import torch
-from omegaconf import OmegaConf
 from PIL import Image
 
 from selfsup.checkpoint import read_checkpoint
@@ -20,22 +19,6 @@ SMALL = ["objective=denoise", "objective.decoder_dim=32", "objective.decoder_dep
 SCORES = {"ssim_noisy", "ssim_denoised", "scatter_noisy", "scatter_denoised", "scatter_falls_by"}
 
 LEVELS = ("", "_30e_0.1", "_1000e_0.02")
-
-
-@pytest.fixture
-def checkpoint(tiny, compose, tmp_path):
-    """Overrides -> a checkpoint file of what they build, untrained."""
-
-    def made(*overrides):
-        cfg = compose(*tiny, *overrides)
-        torch.manual_seed(0)
-        objective = build(cfg.objective, "objective", build(cfg.encoder, "encoder"))
-        state = {f"objective.{name}": value for name, value in objective.state_dict().items()}
-        file = tmp_path / "made.ckpt"
-        torch.save({"config": OmegaConf.to_container(cfg, resolve=True), "state_dict": state}, file)
-        return file
-
-    return made
 
 
 def pictures(folder):

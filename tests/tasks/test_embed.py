@@ -2,32 +2,24 @@
 
 import numpy as np
 import pytest
-import torch
-from omegaconf import OmegaConf
 from PIL import Image
 
 from selfsup.catalogue import Catalogue
-from selfsup.checkpoint import LAST
-from selfsup.config import build
 
 COUNT, SIZE_PX = 6, 32
 
 
 @pytest.fixture
-def run(tiny, compose, selfsup, tmp_path, monkeypatch):
+def run(checkpoint, selfsup, tmp_path, monkeypatch):
     """Overrides -> the command line, in a folder with a checkpoint, pictures, and the same pictures turned."""
     monkeypatch.chdir(tmp_path)
-    cfg = compose(*tiny, f"data.size_px={SIZE_PX}")
-    objective = build(cfg.objective, "objective", build(cfg.encoder, "encoder"))
-    weights = {f"objective.{name}": value for name, value in objective.state_dict().items()}
-    (tmp_path / "run" / LAST).parent.mkdir(parents=True)
-    torch.save({"config": OmegaConf.to_container(cfg, resolve=True), "state_dict": weights}, tmp_path / "run" / LAST)
+    trained = checkpoint(f"data.size_px={SIZE_PX}")
     pixels = np.random.default_rng(0).integers(0, 255, (COUNT, SIZE_PX, SIZE_PX, 3), dtype=np.uint8)
     for name, turned in (("upright", pixels), ("turned", np.rot90(pixels, axes=(1, 2))[:, :, ::-1])):
         (tmp_path / name).mkdir()
         for number, image in enumerate(turned):
             Image.fromarray(np.ascontiguousarray(image)).save(tmp_path / name / f"g{number}.png")
-    return lambda *arguments: selfsup("task=embed", "task.checkpoint=run", "data=images", *arguments)
+    return lambda *arguments: selfsup("task=embed", f"task.checkpoint={trained}", "data=images", *arguments)
 
 
 @pytest.mark.parametrize(("symmetries", "same"), [(1, False), (8, True)])

@@ -3,28 +3,19 @@
 import json
 
 import pytest
-import torch
-from omegaconf import OmegaConf
 from PIL import Image
-
-from selfsup.checkpoint import LAST
-from selfsup.config import build
 
 
 @pytest.fixture
-def probe(tiny, compose, selfsup, tmp_path, monkeypatch):
+def probe(tiny, checkpoint, selfsup, tmp_path, monkeypatch):
     """Overrides -> the report of the probe of rotation of a network that votes, asked about twelve galaxies."""
     monkeypatch.chdir(tmp_path)
-    cfg = compose(*tiny, "objective=dirichlet", "seed=3")
-    objective = build(cfg.objective, "objective", build(cfg.encoder, "encoder"))
-    weights = {f"objective.{name}": value for name, value in objective.state_dict().items()}
-    (tmp_path / "run" / LAST).parent.mkdir(parents=True)
-    torch.save({"config": OmegaConf.to_container(cfg, resolve=True), "state_dict": weights}, tmp_path / "run" / LAST)
+    trained = checkpoint("objective=dirichlet", "seed=3")
     data = [choice for choice in tiny if choice.startswith(("data", "task"))]
     small = ["probe=[rotation]", "probe.rotation.test_count=12", "probe.rotation.step_deg=45"]
 
     def report(*arguments):
-        ended = selfsup("task=probe", "task.checkpoint=run", *data, *small, *arguments, "hydra.run.dir=probed")
+        ended = selfsup("task=probe", f"task.checkpoint={trained}", *data, *small, *arguments, "hydra.run.dir=probed")
         assert ended.code == 0, ended.err
         return json.loads((tmp_path / "probed" / "report.json").read_text())
 

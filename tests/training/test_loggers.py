@@ -6,9 +6,11 @@ import lightning as L
 import pytest
 import torch
 from omegaconf import OmegaConf
+from PIL import Image
 
 from selfsup.training import loggers
 from selfsup.training.loggers import MetricsCSV, TensorBoard
+from selfsup.training.panels import show_figure
 from selfsup.types import ConfigError
 
 CONF = Path(__file__).parents[2] / "conf" / "logger"
@@ -95,8 +97,11 @@ def test_tensorboard_that_is_not_installed_says_how_to_get_it(tmp_path):
 def test_tensorboard_writes_events_into_the_run_folder(tmp_path):
     logger = TensorBoard(str(tmp_path))
     logger.log_metrics({"loss": 1.0}, step=0)
+    Image.new("RGB", (4, 4)).save(tmp_path / "figure.png")
+    show_figure([logger], "figure_shown", tmp_path / "figure.png")
     logger.finalize("success")
-    assert list((tmp_path / "tensorboard").glob("events*"))
+    (events,) = (tmp_path / "tensorboard").glob("events*")
+    assert b"figure_shown" in events.read_bytes()
 
 
 @pytest.mark.parametrize("name", ["csv", "tensorboard"])

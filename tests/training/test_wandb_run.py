@@ -1,6 +1,8 @@
+import json
 import logging
 import os
 import socket
+import subprocess
 import sys
 import time
 from argparse import Namespace
@@ -15,11 +17,16 @@ from lightning.pytorch.loggers import CSVLogger
 from omegaconf import OmegaConf
 from PIL import Image
 
+from selfsup.config import build
 from selfsup.training import wandb_run
-from selfsup.training.wandb_run import WandbRun, show_confusion, show_figure, show_table
+from selfsup.training.panels import show_confusion, show_figure, show_galaxies, show_table
+from selfsup.training.wandb_run import WandbRun
 from selfsup.types import ConfigError
 
-WANDB = {"project": "test", "name": None, "group": "sweep", "init_timeout_s": 2, "finish_timeout_s": 5}
+WANDB = {
+    **{"project": "test", "name": None, "group": "sweep", "sweep": "elsewhere", "galaxies": 3},
+    **{"init_timeout_s": 2, "finish_timeout_s": 5},
+}
 CONF = Path(__file__).parents[2] / "conf" / "logger"
 
 
@@ -29,7 +36,8 @@ def nobody_is_logged_in(monkeypatch, tmp_path):
     for name in [name for name in os.environ if name.startswith("WANDB_")]:
         monkeypatch.delenv(name)
     monkeypatch.setenv("NETRC", str(tmp_path / "no_netrc"))
-    for name in ("CONFIG", "CACHE", "DATA"):
+    monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "home"))
+    for name in ("CONFIG", "CACHE"):
         monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / name.lower()))
     yield
     wandb.teardown()
@@ -56,9 +64,20 @@ def test_offline_run_holds_the_numbers_and_no_secret(tmp_path, monkeypatch):
     show_figure([logger, CSVLogger(str(tmp_path))], "figure_shown", tmp_path / "figure.png")
     show_table([logger], "table_shown", ["answer", "error"], [["ring", 0.1]])
     show_confusion([logger], "confusion_shown", np.array([[3, 1], [0, 4]]), ["ring", "none"])
-    logger.finalize("success")
+    ids = [f"shown-{number}" for number in range(9)]
+    columns = {"share": np.array([0.5, *[np.nan] * 8], dtype=np.float32), "kind": np.array(["ring-shown"] * 9, object)}
+    show_galaxies([logger], "galaxies_shown", ids, columns, lambda ids: np.zeros((len(ids), 4, 4, 3), np.uint8))
+    logger.close("success")
     shown = [b"plain-value", b"plain-too", b"loss_shown", b"figure_shown", b"table_shown", b"confusion_shown"]
-    written = bytes_under(tmp_path / "run", shown)
+    written = bytes_under(tmp_path / "run", [*shown, b"galaxies_shown", b"ring-shown"])
+    (table,) = (tmp_path / "run").rglob("galaxies_shown*.table.json")
+    found = json.loads(table.read_text())
+    assert found["columns"] == ["id", "image", "share", "kind"]
+    expected = ((0, 0.5), (4, None), (8, None))
+    assert [(row[0], *row[2:]) for row in found["data"]] == [(f"shown-{n}", s, "ring-shown") for n, s in expected]
+    kept = [file.read_bytes() for file in (tmp_path / "run").rglob("artifacts/staging/*")]
+    assert sum(content.startswith(b"\x89PNG") for content in kept) == 3
+    assert not (tmp_path / "home").exists()
     for secret in (b"canary-name", b"canary-environment", b"canary-hyper", b"canary-argument"):
         assert secret not in written
     assert wandb.run is None
@@ -73,10 +92,69 @@ def test_two_folders_are_two_runs_and_one_folder_taken_up_again_is_one(tmp_path)
         assert wandb.run.name == folder
         ids.append(logger.version)
         if folder == "a":
-            logger.finalize("success")
+            logger.close("success")
             assert wandb.run is None
     assert ids[0] == ids[2] == (tmp_path / "a" / "wandb_id").read_text()
     assert ids[0] != ids[1]
+
+
+def test_jobs_of_one_offline_sweep_are_a_group_and_are_told_apart(tmp_path, compose, monkeypatch):
+    """As the job's own process composes them."""
+    monkeypatch.chdir(tmp_path)
+    places = [f"hydra.sweep.dir={tmp_path / 'my-sweep'}", "logger=wandb", "logger.mode=offline"]
+    for number, objective in enumerate(("dino", "mae")):
+        cfg = compose(*places, f"objective={objective}")
+        logger = build(cfg.logger, "logger", str(tmp_path / "my-sweep" / str(number)))
+        logger.log_metrics({"loss": 1.0}, step=0)
+        assert (wandb.run.group, wandb.run.name) == ("my-sweep", f"{number} {objective} resnet18")
+        logger.close("success")
+        (file,) = (tmp_path / "my-sweep" / str(number)).rglob("*.wandb")
+        bytes_under(file.parent, [b"my-sweep", f"{number} {objective} resnet18".encode()])
+    alone = build(compose("logger=wandb", "logger.mode=offline", "objective=dino").logger, "logger", "alone")
+    assert alone.experiment.group == ""
+    assert alone.experiment.name == "dino resnet18"
+    alone.close("success")
+
+
+def test_a_run_keeps_the_id_that_an_agent_of_wandb_gives(tmp_path, monkeypatch):
+    monkeypatch.setenv("WANDB_SWEEP_ID", "sweep1")
+    monkeypatch.setenv("WANDB_RUN_ID", "given-by-agent")
+    wandb.teardown()
+    logger = WandbRun(str(tmp_path), mode="offline", **WANDB)
+    assert logger.experiment.id == "given-by-agent"
+    logger.close("success")
+    assert (tmp_path / "wandb_id").read_text() == "given-by-agent"
+
+
+LOST = """
+import logging, os, signal, sys, time
+from pathlib import Path
+from selfsup.training.panels import show_table
+from selfsup.training.wandb_run import WandbRun
+logging.basicConfig()
+logger = WandbRun(sys.argv[1], mode="offline", project="test", name=None, group=None, sweep="elsewhere", galaxies=3,
+                  init_timeout_s=5, finish_timeout_s=5)
+logger.log_metrics({"loss": 1.0}, step=0)
+for stat in Path("/proc").glob("[0-9]*/stat"):
+    number, _, rest = stat.read_text().partition(" ")
+    if "wandb-core" in rest and rest.rpartition(")")[2].split()[1] == str(os.getpid()):
+        os.kill(int(number), signal.SIGKILL)
+        print("killed")
+for step in range(1, 4):
+    time.sleep(0.2)
+    logger.log_metrics({"loss": 1.0}, step=step)
+logger.log_hyperparams({"late": 1})
+show_table([logger], "table", ["answer"], [["ring"]])
+logger.close("success")
+print("the end")
+"""
+
+
+def test_a_run_outlives_the_process_of_wandb(tmp_path):
+    command = [sys.executable, "-c", LOST, tmp_path]
+    ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
+    assert ended.stdout.split("\n")[:2] == ["killed", "the end"]
+    assert ended.stderr.count("W&B is lost") == 1
 
 
 @pytest.fixture
@@ -111,7 +189,7 @@ def test_a_server_that_never_answers_sends_the_run_offline_with_one_message(
     (record,) = [record for record in caplog.records if record.name == wandb_run.__name__]
     assert "going on offline" in record.message
     assert logger.experiment.settings.mode == "offline"
-    logger.finalize("success")
+    logger.close("success")
     written = bytes_under(tmp_path / "run", [b"loss_shown"])
     assert b"c" * 40 not in written
 
