@@ -22,7 +22,7 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "co
 """Shipped inside the wheel; beside the package in a checkout."""
 TOGETHER = ("pretrain", "resume")
 """Tasks that several processes do together."""
-# In the names of folders: two processes have started in the same microsecond.
+# In the names of folders: two processes may start in the same microsecond.
 OmegaConf.register_new_resolver("process", os.getpid, replace=True)
 
 

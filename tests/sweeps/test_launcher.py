@@ -107,7 +107,7 @@ for start in range(20):
     if os.fork() == 0:
         cfg = OmegaConf.load(sys.argv[1])
         cfg.hydra.overrides = {"task": [], "hydra": []}
-        print(choose(cfg, False), flush=True)
+        os.write(1, f"{choose(cfg, False)}\\n".encode())  # at once: lines of print may mix
         os._exit(0)
 for start in range(20):
     os.wait()
