@@ -54,10 +54,15 @@ def test_a_killed_writer_never_leaves_a_torn_file(tmp_path):
         for there in (tmp_path, path):
             found = read_checkpoint(there)
             assert torch.equal(found["tensor"], torch.full((200_000,), float(found["global_step"])))
-        assert len(list(path.parent.iterdir())) <= 9  # three numbers, the name, what two writes left
         replaced += found["global_step"] > 0
     assert replaced >= 10
     assert torn, "no writer was killed while it wrote: the test shows nothing"
+    io, last = AtomicCheckpointIO(), read_checkpoint(path)["global_step"]
+    for number in (last + 1, last + 2):
+        save(io, path, number)
+    assert read_checkpoint(path)["global_step"] == last + 2
+    whole = [file.name for file in path.parent.iterdir() if not file.name.endswith(".partial")]
+    assert len(whole) == 5, "two of a checkpoint and its manifest, and the name"
 
 
 def test_a_failed_write_leaves_the_former_checkpoint_and_nothing_else(tmp_path):
