@@ -17,8 +17,18 @@ from selfsup.types import ConfigError
 class ViT(PatchTransformer):
     """A plain vision transformer with one class token and learned absolute positions."""
 
-    def __init__(
-        self, model: str, channels: int, image_size_px: int, patch_px: int, pretrained: bool, drop_path: float
+    def __init__(  # noqa: PLR0913  (one key per number, so that each can be swept and is checked by name)
+        self,
+        model: str,
+        channels: int,
+        image_size_px: int,
+        patch_px: int,
+        pretrained: bool,
+        drop_path: float,
+        *,
+        dim: int | None = None,
+        depth: int | None = None,
+        heads: int | None = None,
     ) -> None:
         """Build the transformer.
 
@@ -29,9 +39,12 @@ class ViT(PatchTransformer):
             patch_px: side of a patch; it overrides the one in the name.
             pretrained: start from timm's published weights, resized to the patch and the positions.
             drop_path: share of residual branches dropped in training, in [0, 1), growing from 0 with depth.
+            dim: width; None is the model's, as for the next two.
+            depth: blocks.
+            heads: of attention, each `dim / heads` wide.
 
         Raises:
-            ConfigError: the patch does not divide the image, or no such transformer or weights.
+            ConfigError: the patch does not divide the image, heads not dim, or no such transformer or weights.
         """
         require_tiling(image_size_px, patch_px)
         net = _plain_transformer(
@@ -41,6 +54,9 @@ class ViT(PatchTransformer):
             img_size=image_size_px,
             patch_size=patch_px,
             drop_path_rate=drop_path,
+            embed_dim=dim,
+            depth=depth,
+            num_heads=heads,
         )
         super().__init__(channels, mean=net.pretrained_cfg["mean"], std=net.pretrained_cfg["std"])
         self.net = net
@@ -75,10 +91,16 @@ class ViT(PatchTransformer):
         return [[net.patch_embed, net.cls_token, net.pos_embed, net.pos_drop, net.norm_pre], *([b] for b in net.blocks)]
 
 
-def _plain_transformer(model: str, pretrained: bool, **options: float) -> VisionTransformer:
+def _plain_transformer(model: str, pretrained: bool, **options: float | None) -> VisionTransformer:
     """The timm transformer without classifier and pooling; ConfigError unless its tokens are as `encode` promises."""
     fixed = {"global_pool": "", "fc_norm": False, "dynamic_img_size": True}
-    net = create(model, "vision_transformer", pretrained, **fixed, **options)
+    try:
+        net = create(model, "vision_transformer", pretrained, **fixed, **options)
+    except (AssertionError, ValueError) as error:  # how timm refuses numbers
+        shape = f"dim={options['embed_dim']}, heads={options['num_heads']}"
+        raise ConfigError(
+            f"encoder: timm cannot build {model!r} with {shape} ({error}); heads must divide dim."
+        ) from error
     plain = isinstance(net, VisionTransformer) and net.cls_token is not None and net.pos_embed is not None
     if not plain or net.num_prefix_tokens != 1 or net.no_embed_class:
         raise ConfigError(

@@ -5,9 +5,9 @@ from selfsup.encoders.vit import ViT
 from selfsup.types import ConfigError
 
 
-def make(model="test_vit", channels=3, image_size_px=32, patch_px=8, pretrained=False, drop_path=0.0):
+def make(model="test_vit", channels=3, image_size_px=32, patch_px=8, pretrained=False, drop_path=0.0, **shape):
     torch.manual_seed(0)
-    return ViT(model, channels, image_size_px, patch_px, pretrained, drop_path).eval()
+    return ViT(model, channels, image_size_px, patch_px, pretrained, drop_path, **shape).eval()
 
 
 @pytest.mark.parametrize("size_px", [32, 48])
@@ -54,6 +54,13 @@ def test_pyramid_levels_come_from_evenly_spaced_blocks():
         torch.testing.assert_close(level[0].mean(dim=(1, 2)), state, rtol=1e-3, atol=1e-4)
 
 
+def test_another_width_depth_and_number_of_heads():
+    encoder = make(dim=48, depth=2, heads=3)
+    assert (encoder.dim, encoder.depth, len(encoder.by_depth())) == (48, 2, 3)
+    assert encoder(torch.rand(2, 3, 32, 32)).shape == (2, 48)
+    assert {block.attn.num_heads for block in encoder.net.blocks} == {3}
+
+
 def test_drop_path_grows_with_depth():
     blocks = make(drop_path=0.5).net.blocks
     assert getattr(blocks[0].drop_path1, "drop_prob", 0.0) == 0.0
@@ -67,6 +74,7 @@ def test_drop_path_grows_with_depth():
         ({"model": "vit_tinny_patch16_224"}, "vit_tiny_patch16_224"),
         ({"model": "resnet18"}, "no 'resnet18' in vision_transformer"),
         ({"model": "test_vit2"}, "class token"),
+        ({"heads": 5}, "heads must divide dim"),
         ({"model": "test_vit.nobody"}, "tag"),
     ],
 )
