@@ -1,9 +1,10 @@
-"""The whole encoder, fine-tuned on samples of labels: the same points as a probe of frozen features returns."""
+"""The whole encoder, fine-tuned on samples of labels and scored as a probe of frozen features is."""
 
 from __future__ import annotations
 
-import logging
-from collections.abc import Callable, Sequence
+import hashlib
+import json
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,6 @@ from selfsup.types import ConfigError, DataError
 from selfsup.views.multiview import MultiView
 
 HEAD = ("dropout", "label_smoothing")
-log = logging.getLogger(__name__)
 
 
 class FineTuned:
@@ -45,13 +45,27 @@ class FineTuned:
         self.rows, self.target = self._labelled(TRAIN)
         self.asked, self.true = self._labelled(TEST)
 
-    def curve(self, start: Callable[[int], Encoder], n_per_class: Sequence[int], draws: int) -> dict[str, list[float]]:
-        """Fine-tune on every sample from a fresh start.
+    @property
+    def galaxies(self) -> str:
+        """Digest of those that are learned from and asked about, and of their classes."""
+        parts = ((self.rows, self.target), (self.asked, self.true))
+        told = [[[self.data.packed.ids[row] for row in rows], label.tolist()] for rows, label in parts]
+        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+
+    def points(
+        self,
+        start: Callable[[int], Encoder],
+        n_per_class: Sequence[int],
+        draws: int,
+        known: Collection[tuple[int, int]],
+    ) -> Iterator[dict[str, float]]:
+        """Fine-tune on every sample from a fresh start; yields each fit's labels, draw and scores.
 
         Args:
             start: number of the draw -> the encoder.
             n_per_class: labels of each class.
             draws: of each.
+            known: labels and draws that are left out.
 
         Raises:
             ConfigError: too few draws.
@@ -63,15 +77,9 @@ class FineTuned:
         if not counts:
             raise DataError(f"the smallest class has fewer galaxies than each of task.n_per_class={list(n_per_class)}")
         ids = [self.data.packed.ids[row] for row in self.rows]
-        points: dict[str, list[float]] = {"labels": [], "draw": [], "auc": [], "balanced_accuracy": []}
-        for n in counts:
-            for draw in range(draws):
-                sample = balanced_draw(ids, self.target, n, draw)
-                found = {"labels": float(n), "draw": float(draw), **self._score(start(draw), sample, draw)}
-                log.info("%d labels of each class, draw %d: auc = %.4f", n, draw, found["auc"])
-                for name, value in found.items():
-                    points[name].append(value)
-        return points
+        for draw, n in ((draw, n) for draw in range(draws) for n in counts if (n, draw) not in known):
+            sample = balanced_draw(ids, self.target, n, draw)
+            yield {"labels": n, "draw": draw, **self._score(start(draw), sample, draw)}
 
     def _score(self, encoder: Encoder, sample: np.ndarray, draw: int) -> dict[str, float]:
         torch.manual_seed(draw)  # of the head's first weights

@@ -48,7 +48,7 @@ class Embedder:
             trained: whether there was a training.
         """
         self.encoder = encoder
-        self.facts: dict[str, Any] = {"digest": _digest(encoder), "name": encoder_name(config["encoder"])}
+        self.facts: dict[str, Any] = {"digest": weights_digest(encoder), "name": encoder_name(config["encoder"])}
         self.facts["seed"] = config["seed"]
         self.facts["parameters"] = sum(p.numel() for p in encoder.parameters())
         self.facts["config"] = redact(dict(config) if trained else {"encoder": config["encoder"]})
@@ -155,7 +155,7 @@ def _forget_others(record: Record, who: str, facts: dict[str, Any]) -> None:
     record["encoders"][who] = facts
 
 
-def _digest(encoder: Encoder) -> str:
+def weights_digest(encoder: Encoder) -> str:
     """Of the weights."""
     found = hashlib.sha256()
     for name, value in encoder.state_dict().items():

@@ -2,80 +2,127 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from selfsup.config import build
 from selfsup.data.datamodule import GalaxyData
 from selfsup.data.source import Source
-from selfsup.durable import replacing
 from selfsup.embed import embed
 from selfsup.encoders.base import Encoder
 from selfsup.evaluate import labelled
 from selfsup.probes.label_efficiency import LabelEfficiency
 from selfsup.report.figures import few_shot_curve
-from selfsup.report.labels_saved import Saved, labels_saved
+from selfsup.report.label_table import label_table
+from selfsup.report.labels_saved import Curve as ByLabels
+from selfsup.report.labels_saved import labels_saved
 from selfsup.report.run_report import write_report
 from selfsup.report.statistics import interval
+from selfsup.tasks._curves import Curves, Point, scores_by_labels
 from selfsup.tasks._finetuned import FineTuned
 from selfsup.tasks._plain import plain
 from selfsup.tasks._report import command, show
+from selfsup.tasks._scoring import weights_digest
 from selfsup.tasks._sizes import at_trained_size
 from selfsup.tasks._starts import read_starts, start_of
 from selfsup.tasks.pretrain import TEST, TRAIN
 
 # The encoders are the checkpoints'; data and views are checked when their size is known.
 USES = ()
-CURVES = "curves.json"
-Points = dict[str, list[float]]
-"""What `LabelEfficiency` returns as its curve: labels, draw and scores of each fit."""
+VERSION = 1
+"""Of the protocol: raised when something that is in no configuration changes the scores."""
 log = logging.getLogger(__name__)
 
 
+@dataclass(frozen=True)
+class Curve:
+    """One to be drawn.
+
+    Args:
+        name: of it.
+        starts: checkpoints to begin with, in turn; none is untrained.
+        learns: whether the whole encoder learns, or a classifier of what it says.
+    """
+
+    name: str
+    starts: Sequence[Path]
+    learns: bool
+
+
 def run(cfg: DictConfig) -> dict[str, float]:
-    """Draw the curves and compare them; returns `<start>/<metric>_n<labels>` means and `saved/<start>/n<labels>`.
+    """Draw the curves and compare them; returns `<curve>/<metric>_n<labels>` means and `saved/<curve>/n<labels>`.
 
     Raises:
         ConfigError: starts that cannot be compared, or an unknown mode or metric.
         DataError: data without classes, or too few galaxies.
     """
-    starts = read_starts(cfg)
-    first = next(path for path in starts.values() if path is not None)
+    curves = list(_curves(cfg.task.mode, read_starts(cfg)))
+    first = next(path for curve in curves for path in curve.starts)
     source: Source = build(at_trained_size(cfg.data, first), "data", trust=tuple(cfg.trust))
     data = GalaxyData(source, batch_size=256, workers=0, seed=cfg.seed, splits=TRAIN)
-    score = {"frozen": _frozen, "finetune": _finetuned}[cfg.task.mode]
     folder = Path(HydraConfig.get().runtime.output_dir)
-    points: dict[str, Points] = {}
-    for name, path in starts.items():
-        points[name] = score(cfg, data, start_of(first, path, tuple(cfg.trust)), path is not None)
-        with replacing(folder / CURVES) as file:  # after each start: some take an hour
-            file.write(f"{json.dumps(points, indent=1)}\n".encode())
-        log.info("%s: done", name)
-    return _report(cfg, folder, points, len(data.packed.unreadable))
+    kept = Curves(folder)
+    found: dict[str, ByLabels] = {}
+    for curve in curves:
+        start = start_of(first, curve.starts, tuple(cfg.trust))
+        points = _learned(cfg, data, curve, start, kept) if curve.learns else _frozen(cfg, data, curve, start)
+        found[curve.name] = scores_by_labels(points, cfg.task.metric, cfg.task.draws)
+        log.info("%s: done", curve.name)
+    return _report(cfg, folder, found, len(data.packed.unreadable))
 
 
-def _frozen(cfg: DictConfig, data: GalaxyData, start: Callable[[int], Encoder], trained: bool) -> Points:
+def _curves(mode: str, starts: Mapping[str, list[Path]]) -> Iterator[Curve]:
+    """A curve of each start, or two; from scratch, to be frozen is no training."""
+    for name, paths in starts.items():
+        if mode != "both" or not paths:
+            yield Curve(name, paths, learns=mode != "frozen")
+        else:
+            yield Curve(f"{name} frozen", paths, learns=False)
+            yield Curve(f"{name} fine-tuned", paths, learns=True)
+
+
+def _frozen(cfg: DictConfig, data: GalaxyData, curve: Curve, start: Callable[[int], Encoder]) -> list[Point]:
     """A linear classifier of what the encoder says, in evaluation mode."""
-    del trained
-    encoder = start(cfg.seed)
     probe = LabelEfficiency("label", cfg.task.n_per_class, cfg.task.draws, cfg.task.c, cfg.task.max_iter)
     rows = (labelled(data, TRAIN), labelled(data, TEST))
-    return probe(*(embed(encoder, data.catalogue_loader(r), data.catalogue_columns(r)) for r in rows)).curve
+    turns = max(1, len(curve.starts))
+    points: list[Point] = []
+    for turn in range(turns):
+        encoder = start(turn) if curve.starts else start(cfg.seed)
+        found = probe(*(embed(encoder, data.catalogue_loader(r), data.catalogue_columns(r)) for r in rows)).curve
+        fits = [dict(zip(found, fit, strict=True)) for fit in zip(*found.values(), strict=True)]
+        points += [fit for fit in fits if fit["draw"] % turns == turn]
+    return points
 
 
-def _finetuned(cfg: DictConfig, data: GalaxyData, start: Callable[[int], Encoder], trained: bool) -> Points:
-    """The whole encoder, trained on every sample anew."""
+def _learned(
+    cfg: DictConfig, data: GalaxyData, curve: Curve, start: Callable[[int], Encoder], kept: Curves
+) -> list[Point]:
+    """The whole encoder, trained on every sample anew; what the folder has is not done again."""
     numbers = plain(cfg.task.finetune)
-    if not trained:
+    if not curve.starts:
         numbers["layer_decay"] = None
-    views = build(_sized(cfg.task.augmentation, data.source.size_px), "augmentation", trust=tuple(cfg.trust))
-    return FineTuned(data, views, numbers).curve(start, cfg.task.n_per_class, cfg.task.draws)
+    views = _sized(cfg.task.augmentation, data.source.size_px)
+    tuned = FineTuned(data, build(views, "augmentation", trust=tuple(cfg.trust)), numbers)
+    encoders = [weights_digest(start(turn)) for turn in range(max(1, len(curve.starts)))]
+    told = [VERSION, data.source.size_px, numbers, plain(views), tuned.galaxies, encoders]
+    protocol = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    known = {(int(point["labels"]), int(point["draw"])) for point in kept.points(curve.name, protocol)}
+    if known:
+        log.info("%s: %d fits were made before and are not made again", curve.name, len(known))
+    for point in tuned.points(start, cfg.task.n_per_class, cfg.task.draws, known):
+        kept.add(curve.name, point)
+        shown = (curve.name, point["labels"], point["draw"], cfg.task.metric, point[cfg.task.metric])
+        log.info("%s, %d labels of each class, draw %d: %s = %.4f", *shown)
+    wanted = set(cfg.task.n_per_class)
+    return [point for point in kept.points(curve.name, protocol) if point["labels"] in wanted]
 
 
 def _sized(augmentation: DictConfig, size_px: int) -> DictConfig:
@@ -87,10 +134,10 @@ def _sized(augmentation: DictConfig, size_px: int) -> DictConfig:
     return DictConfig(node)
 
 
-def _report(cfg: DictConfig, folder: Path, points: Mapping[str, Points], unreadable: int) -> dict[str, float]:
-    curves = {name: _by_labels(found, cfg.task.metric) for name, found in points.items()}
-    plain_curve = curves[cfg.task.plain]
-    saved = {name: labels_saved(plain_curve, curve) for name, curve in curves.items() if name != cfg.task.plain}
+def _report(cfg: DictConfig, folder: Path, curves: Mapping[str, ByLabels], unreadable: int) -> dict[str, float]:
+    against = curves[cfg.task.plain]
+    others = {name: curve for name, curve in curves.items() if name != cfg.task.plain}
+    saved = {name: labels_saved(against, curve) for name, curve in others.items()}
     means = {
         name: {f"{cfg.task.metric}_n{n}": interval(values).mean for n, values in curve.items()}
         for name, curve in curves.items()
@@ -102,33 +149,21 @@ def _report(cfg: DictConfig, folder: Path, points: Mapping[str, Points], unreada
     caption = f"{cfg.task.metric} on the test part, mean and 95 % interval over {cfg.task.draws} draws of labels."
     write_report(
         folder,
-        title=f"Label efficiency, {cfg.task.mode}, on {HydraConfig.get().runtime.choices['data']}",
+        title=f"Label efficiency on {HydraConfig.get().runtime.choices['data']}",
         command=command(folder),
         config=plain(cfg),
         metrics=scores,
         comparison=means,
         figures=[(out, caption)],
-        facts=_facts(saved, cfg.task.plain),
+        facts={},
         unreadable=unreadable,
+        sections=[label_table(curves, saved, cfg.task.plain)],
     )
     show(scores)
     return scores
 
 
-def _facts(saved: Mapping[str, Mapping[int, Saved]], plain_name: str) -> dict[str, str | float]:
-    return {
-        f"labels saved by {name} against {plain_name}, at {n} of each class": f"{each} times"
-        for name, found in saved.items()
-        for n, each in found.items()
-    }
-
-
-def _by_labels(points: Points, metric: str) -> dict[int, list[float]]:
-    labels = np.array(points["labels"])
-    return {int(n): np.array(points[metric])[labels == n].tolist() for n in np.unique(labels)}
-
-
-def _shown(curve: Mapping[int, list[float]]) -> dict[str, list[float]]:
+def _shown(curve: ByLabels) -> dict[str, list[float]]:
     found = [interval(values) for values in curve.values()]
     reach = [each.high - each.mean for each in found]
     return {"n": [float(n) for n in curve], "mean": [each.mean for each in found], "std": reach}

@@ -1,6 +1,7 @@
 """Curves over the number of labels, from a trained and an untrained start, frozen and fine-tuned."""
 
 import json
+import shutil
 
 import pytest
 
@@ -19,23 +20,59 @@ def choices(tiny, selfsup, tmp_path, monkeypatch):
     return ["task=label_efficiency", *data, "probe=[]", starts, *LABELS, "hydra.run.dir=curves"]
 
 
-def test_frozen_and_fine_tuned_curves(choices, selfsup, tmp_path):
-    for mode in ([], SHORT):
-        ended = selfsup(*choices, *mode)
-        assert ended.code == 0, ended.err
-        points = json.loads((tmp_path / "curves" / "curves.json").read_text())
-        assert list(points) == ["scratch", "ntxent"]
-        for found in points.values():
-            assert found["labels"] == [2.0] * 5 + [4.0] * 5
-            assert found["draw"] == [0.0, 1.0, 2.0, 3.0, 4.0] * 2
-            assert all(0 <= value <= 1 for value in found["auc"])
-        report = json.loads((tmp_path / "curves" / "report.json").read_text())
-        mean = sum(points["ntxent"]["auc"][:5]) / 5
-        assert report["metrics"]["ntxent/auc_n2"] == pytest.approx(mean)
-        assert {"saved/ntxent/n2", "saved/ntxent/n4"} <= report["metrics"].keys()
-        said = report["facts"]["labels saved by ntxent against scratch, at 2 of each class"]
-        assert said.endswith("times")
-        assert (tmp_path / "curves" / "figures" / "labels.png").stat().st_size > 5000
+def report_of(tmp_path):
+    return json.loads((tmp_path / "curves" / "report.json").read_text())
+
+
+@pytest.mark.parametrize("mode", [[], SHORT])
+def test_a_curve_of_each_start(mode, choices, selfsup, tmp_path):
+    ended = selfsup(*choices, *mode)
+    assert ended.code == 0, ended.err
+    scores = report_of(tmp_path)["metrics"]
+    assert {f"{name}/auc_n{n}" for name in ("scratch", "ntxent") for n in (2, 4)} < scores.keys()
+    assert {"saved/ntxent/n2", "saved/ntxent/n4"} <= scores.keys()
+    assert (tmp_path / "curves" / "figures" / "labels.png").stat().st_size > 5000
+    page = (tmp_path / "curves" / "report.md").read_text()
+    assert f"| ntxent | 2 | {scores['ntxent/auc_n2']:.3f} ± " in page
+    assert page.count("| scratch |") >= 2
+
+
+def test_both_modes_in_one_figure_and_several_trainings_of_a_start(choices, selfsup, tmp_path):
+    """Draw d begins with training d modulo their number; what is untrained has no curve of frozen features."""
+    shutil.copytree(tmp_path / "run", tmp_path / "again")
+    starts = "task.checkpoints={scratch: null, ntxent: [run, again]}"
+    ended = selfsup(*choices, *SHORT, starts, "task.mode=both")
+    assert ended.code == 0, ended.err
+    scores = report_of(tmp_path)["metrics"]
+    names = {name.split("/")[0] for name in scores if not name.startswith("saved")}
+    assert names == {"scratch", "ntxent frozen", "ntxent fine-tuned"}
+    kept = json.loads((tmp_path / "curves" / "curves.json").read_text())
+    alone = selfsup(*choices, "task.checkpoints={scratch: null, ntxent: run}")
+    assert alone.code == 0, alone.err
+    assert report_of(tmp_path)["metrics"]["ntxent/auc_n2"] == scores["ntxent frozen/auc_n2"]
+    fits = kept["ntxent fine-tuned"]["points"]
+    assert sorted((fit["labels"], fit["draw"]) for fit in fits) == [(n, d) for n in (2, 4) for d in range(5)]
+    mean = sum(fit["auc"] for fit in fits if fit["labels"] == 2) / 5
+    assert scores["ntxent fine-tuned/auc_n2"] == pytest.approx(mean)
+
+
+def test_an_interrupted_curve_goes_on_where_it_was(choices, selfsup, tmp_path):
+    ended = selfsup(*choices, *SHORT)
+    assert ended.code == 0, ended.err
+    whole, file = report_of(tmp_path)["metrics"], tmp_path / "curves" / "curves.json"
+    kept = json.loads(file.read_text())
+    kept["scratch"]["points"][0]["auc"] = 0.125  # to be told from a fit that was made again
+    del kept["scratch"]["points"][7:], kept["ntxent"]
+    file.write_text(json.dumps(kept))
+    again = selfsup(*choices, *SHORT)
+    assert "scratch: 7 fits were made before" in again.out + again.err
+    points = json.loads(file.read_text())["scratch"]["points"]
+    assert len(points) == 10
+    assert points[0]["auc"] == 0.125
+    assert report_of(tmp_path)["metrics"]["ntxent/auc_n4"] == whole["ntxent/auc_n4"]
+    other = selfsup(*choices, *SHORT, "task.finetune.lr=1e-4")  # another protocol: nothing of it is known
+    assert other.code == 0, other.err
+    assert json.loads(file.read_text())["scratch"]["points"][0]["auc"] != 0.125
 
 
 @pytest.mark.parametrize(
@@ -43,7 +80,7 @@ def test_frozen_and_fine_tuned_curves(choices, selfsup, tmp_path):
     [
         ("task.checkpoints={scratch: null}", "none is a trained encoder"),
         ("task.plain=votes", "task.plain: votes is none of task.checkpoints"),
-        ("task.mode=both", "write frozen or finetune"),
+        ("task.mode=all", "write frozen, finetune or both"),
         ("task.metric=f1", "write auc or balanced_accuracy"),
     ],
 )

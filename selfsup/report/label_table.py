@@ -1,0 +1,45 @@
+"""What each start scores with how many labels, in one table: means, paired gains on the plain start, labels saved."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+
+from selfsup.report.labels_saved import Curve, Saved
+from selfsup.report.statistics import Interval, interval, paired
+from selfsup.report.tables import cell, number
+
+
+def label_table(curves: Mapping[str, Curve], saved: Mapping[str, Mapping[int, Saved]], against: str) -> str:
+    """Markdown, a row for each curve and number of labels.
+
+    Args:
+        curves: name -> labels of each class -> score of each draw.
+        saved: name -> labels -> what it saves against the plain curve, for all but that one.
+        against: name of the plain curve.
+    """
+    head = ["", "labels of each class", "score", f"gain on {against}", "p", "labels saved, times"]
+    rows = [[name, *row] for name in curves for row in _rows(curves[name], saved.get(name), curves[against])]
+    lines = ["| " + " | ".join(map(cell, row)) + " |" for row in (head, *rows)]
+    lines.insert(1, "|---|" + "---:|" * (len(head) - 1))
+    table = "\n".join(lines)
+    note = "Means with their 95 % intervals over draws. A gain is that of the same draws, p its paired t test."
+    return f"{table}\n\n{note} Labels saved: how many times as many labels {against} needs for the same score."
+
+
+def _rows(curve: Curve, saved: Mapping[int, Saved] | None, plain: Curve) -> Iterator[list[str]]:
+    for n, values in curve.items():
+        gain = p = factor = ""
+        if saved is not None and n in plain:
+            test = paired(_by_draw(values), _by_draw(plain[n]))
+            gain, p = _said(test.difference, "+.3f"), number(test.p_t)
+        if saved is not None:
+            factor = str(saved[n])
+        yield [str(n), _said(interval(values), ".3f"), gain, p, factor]
+
+
+def _by_draw(values: Sequence[float]) -> dict[str, float]:
+    return {str(draw): value for draw, value in enumerate(values)}
+
+
+def _said(found: Interval, form: str) -> str:
+    return f"{found.mean:{form}} ± {found.high - found.mean:.3f}"
