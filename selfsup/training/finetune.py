@@ -1,8 +1,8 @@
 """Fine-tuning on a handful of pictures: a few hundred steps that leave nothing on the disk.
 
 The loop of `learner` keeps checkpoints, logs and probes for trainings of hours; a label-efficiency curve is a hundred
-trainings of seconds, which need none of them. The schedule, the parameter groups and the learning rates by depth are
-the same.
+trainings of seconds, which need none of them. The schedule, the parameter groups, the learning rates by depth
+and the precision are the same.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from torch import Tensor
 from selfsup.objectives.base import Objective
 from selfsup.training.finite import check_finite
 from selfsup.training.learner import check_views, step_seed
-from selfsup.training.optim import layer_scales, parameter_groups, warmup_cosine
+from selfsup.training.optim import best_precision, layer_scales, parameter_groups, warmup_cosine
 from selfsup.types import Batch, ConfigError
 from selfsup.views.multiview import MultiView
 
@@ -77,13 +77,17 @@ def fine_tune(
     optimizer = _optimizer(objective, settings)
     schedule = warmup_cosine(optimizer, settings.steps, settings.warmup_share, 0.0)
     parameters = [p for p in objective.parameters() if p.requires_grad]
-    objective.train()
+    objective.train().to(memory_format=torch.channels_last)
+    device = next(objective.parameters()).device
+    mixed = best_precision(device.type) == "bf16-mixed"
     for step in range(settings.steps):
         torch.manual_seed(step_seed(seed, 0, step, 0))
         rows = torch.randperm(len(label))[: settings.batch_size]
         names = [f"picture {row}" for row in rows.tolist()]
-        batch = Batch(id=names, image=image[rows], label=label[rows])
-        loss = objective(views(batch["image"]), batch, step / settings.steps).total
+        batch = Batch(id=names, image=image[rows].to(device), label=label[rows].to(device))
+        seen = views(batch["image"].contiguous(memory_format=torch.channels_last))
+        with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
+            loss = objective(seen, batch, step / settings.steps).total
         check_finite(loss.detach(), step, names)
         optimizer.zero_grad()
         loss.backward()
