@@ -70,11 +70,13 @@ def require_maps(source: Source, probes: Mapping[str, Probe]) -> None:
 def evaluate(
     encoder: Encoder, data: GalaxyData, probes: Mapping[str, Probe], train: Sequence[str], test: Sequence[str]
 ) -> Evaluation:
-    """Embed the labelled galaxies with the frozen encoder; fit the probes on `train`, score them on `test`."""
-    fitted, scored = (
-        embed(encoder, data.catalogue_loader(rows), data.catalogue_columns(rows))
-        for rows in (labelled(data, train), labelled(data, test))
-    )
+    """Embed the labelled galaxies with the frozen encoder; fit the probes on `train`, score them on `test`.
+
+    Where no probe reads embeddings, those of `train`, which may be millions, are not made.
+    """
+    read = any(isinstance(probe, CatalogueProbe) for probe in probes.values())
+    parts = (labelled(data, train) if read else np.empty(0, dtype=np.int64), labelled(data, test))
+    fitted, scored = (embed(encoder, data.catalogue_loader(rows), data.catalogue_columns(rows)) for rows in parts)
     maps = partial(_maps, data, (train, test), partial(feature_maps, encoder))
     return _score(fitted, scored, probes, maps, partial(_pictures, data, test, partial(_embedding, encoder)))
 

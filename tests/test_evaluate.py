@@ -70,6 +70,15 @@ def test_probes_are_fitted_on_train_and_scored_on_test(make):
     assert found.test is probe.test
 
 
+def test_without_a_probe_of_embeddings_only_the_test_part_is_embedded(make):
+    data, _ = make()
+    counted = Roundness()
+    shown = []
+    counted.register_forward_hook(lambda _module, args, _out: shown.append(len(args[0])))
+    found = evaluate(counted, data, {}, TRAIN, TEST)
+    assert sum(shown) == len(found.test.ids) == len(data.rows(*TEST))
+
+
 def test_an_encoder_that_knows_scores_better_than_one_that_does_not(make):
     data, probes = make("probe=[linear,knn]", "probe.knn.ks=[5]")
     good = evaluate(Roundness(), data, probes, TRAIN, TEST).metrics

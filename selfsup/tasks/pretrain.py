@@ -104,7 +104,8 @@ def conclude(cfg: DictConfig, folder: Path, parts: Parts, seconds: float) -> dic
     found = {"trained": evaluate(parts.objective.online_encoder(), parts.data, parts.probes, fitted, scored)}
     head = score_head(parts.objective, parts.data, scored)
     save_predictions(folder, title(folder, cfg.seed), parts.data, found["trained"], head.predictions)
-    found |= baselines(cfg, parts.data, parts.probes)
+    if parts.probes:
+        found |= baselines(cfg, parts.data, parts.probes)
     scores = found["trained"].metrics | head.metrics
     report(cfg, folder, parts, found, head.metrics, seconds)
     if parts.benchmarks:
