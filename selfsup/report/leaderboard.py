@@ -45,7 +45,7 @@ class Board:
         columns, methods: in the order of the table.
         titles: of the columns; names: of the methods (objective, encoder, what is set otherwise).
         cells: (method, column) -> what there is.
-        costs: method -> "minutes", "galaxies seen", "parameters" (means over runs), "hardware".
+        costs: method -> "minutes", "processor minutes", "galaxies seen", "parameters" (means over runs), "hardware".
         comparisons: of all pairs with the same encoder.
         notes: what a reader must know.
     """

@@ -59,7 +59,7 @@ def score_table(board: Board) -> Table:
 
 def cost_table(board: Board) -> Table:
     """What each method took, mean over its runs."""
-    names = ["minutes", "galaxies seen", "parameters", "hardware"]
+    names = ["minutes", "processor minutes", "galaxies seen", "parameters", "hardware"]
     rows = [
         [board.label(m), *(_text(board.costs[m].get(name, math.nan)) for name in names)]
         for m in board.methods

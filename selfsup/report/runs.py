@@ -32,7 +32,7 @@ class Run:
     Args:
         folder: where it lies.
         method, seed: what was trained there; None for a folder of scores alone.
-        cost: name -> number or text: "minutes", "galaxies seen", "parameters", "hardware".
+        cost: name -> number or text: "minutes", "processor minutes", "galaxies seen", "parameters", "hardware".
         scores: all of them, those of untrained encoders and of pixels too.
     """
 
@@ -150,11 +150,10 @@ def _report_scores(
 
 
 def _cost(report: Mapping[str, Any], record: Record) -> dict[str, float | str]:
-    """What a report says of it; the minutes of a resumed run are those since it was taken up."""
+    """What a report says of it."""
     facts, machine = report.get("facts", {}), report.get("machine", {})
     cost: dict[str, float | str] = {}
-    if "minutes" in facts:
-        cost["minutes"] = float(facts["minutes"])
+    cost |= {name: float(facts[name]) for name in ("minutes", "processor minutes") if name in facts}
     if {"learned from", "epochs"} <= facts.keys():
         cost["galaxies seen"] = float(facts["learned from"]) * float(facts["epochs"])
     parameters = record["encoders"].get("trained", {}).get("parameters")

@@ -1,7 +1,6 @@
 """Train an encoder on a data set, probe it beside what no learning gives, and write the report."""
 
 import logging
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,18 +87,17 @@ def pretrain(cfg: DictConfig, folder: Path, ranks: Ranks) -> dict[str, float]:
     Of several ranks, the first alone packs, evaluates and reports, so that each galaxy counts once; the others return
     nothing.
     """
-    start = time.monotonic()
     with stoppable(folder):
         parts = assemble(cfg, folder)
         with _closed(parts.loggers):
             ranks.only_first(lambda: parts.data.packed)
             fit(parts.learner, parts.data, parts.probes, parts.loggers, folder, ranks=ranks)
-            seconds = time.monotonic() - start
-            return ranks.only_first(lambda: conclude(cfg, folder, parts, seconds)) or {}
+            spent = parts.learner.spent.so_far()
+            return ranks.only_first(lambda: conclude(cfg, folder, parts, spent)) or {}
 
 
-def conclude(cfg: DictConfig, folder: Path, parts: Parts, seconds: float) -> dict[str, float]:
-    """Evaluate what was trained in so many seconds, beside what no learning gives, and report; returns the scores."""
+def conclude(cfg: DictConfig, folder: Path, parts: Parts, spent: Mapping[str, float]) -> dict[str, float]:
+    """Evaluate what was trained in this time, beside what no learning gives, and report; returns the scores."""
     fitted, scored = SCORED[_score_on(cfg)]
     found = {"trained": evaluate(parts.objective.online_encoder(), parts.data, parts.probes, fitted, scored)}
     head = score_head(parts.objective, parts.data, scored)
@@ -107,7 +105,7 @@ def conclude(cfg: DictConfig, folder: Path, parts: Parts, seconds: float) -> dic
     if parts.probes:
         found |= baselines(cfg, parts.data, parts.probes)
     scores = found["trained"].metrics | head.metrics
-    report(cfg, folder, parts, found, head.metrics, seconds)
+    report(cfg, folder, parts, found, head.metrics, spent)
     if parts.benchmarks:
         trained = Embedder(parts.objective.online_encoder(), plain(cfg), trained=True)
         record = score(parts.benchmarks, {"trained": trained}, folder, tuple(cfg.trust))
@@ -195,7 +193,7 @@ def report(
     parts: Parts,
     found: Mapping[str, Evaluation],
     head: Mapping[str, float],
-    seconds: float,
+    spent: Mapping[str, float],
 ) -> None:
     """Write report.json, report.md and the figures into the folder, and show them to the logger."""
     for logger in parts.loggers:
@@ -212,7 +210,8 @@ def report(
         "learned from": len(parts.data.train_dataloader()) * parts.data.batch_size * trainer.world_size,
         "epochs": trainer.current_epoch,
         "scored on": _score_on(cfg),
-        "minutes": round(seconds / 60, 2),
+        "minutes": round(spent["wall_s"] / 60, 2),
+        "processor minutes": round(spent["processor_s"] / 60, 2),
         "processes": trainer.world_size,
         "device": str(trainer.strategy.root_device),
         "precision": trainer.precision,

@@ -13,6 +13,7 @@ from selfsup.objectives.base import Objective
 from selfsup.training.finite import check_finite, mean_over_galaxies
 from selfsup.training.optim import freeze, layer_scales, parameter_groups, warmup_cosine
 from selfsup.training.settings import TrainerSettings
+from selfsup.training.spent import Spent
 from selfsup.types import Batch, ConfigError, Loss
 from selfsup.views.multiview import MultiView
 
@@ -43,6 +44,7 @@ class Learner(L.LightningModule):
         self.make_optimizer = make_optimizer
         self.settings = settings
         self.config = config
+        self.spent = Spent()
         encoder, frozen = objective.encoder, settings.frozen_blocks
         self._frozen = freeze(encoder, encoder.by_depth(), frozen) if frozen else []
 
@@ -54,7 +56,8 @@ class Learner(L.LightningModule):
         return self
 
     def on_fit_start(self) -> None:
-        """Lightning warns of modules that evaluate in a training: these are meant to."""
+        """Count the time; Lightning warns of modules that evaluate in a training, but these are meant to."""
+        self.spent.start()
         if self._frozen:
             warnings.filterwarnings("ignore", r".*module\(s\) in eval mode at the start of training.*")
 
@@ -106,18 +109,20 @@ class Learner(L.LightningModule):
         return {"optimizer": optimizer, "lr_scheduler": {"scheduler": schedule, "interval": "step"}}
 
     def on_save_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Put the configuration beside the weights, and how many ranks dealt the galaxies out among themselves."""
+        """Put beside the weights the configuration, how many ranks dealt the galaxies out, and the time so far."""
         checkpoint["config"] = self.config
         checkpoint["ranks"] = self.trainer.world_size
+        checkpoint["spent"] = self.spent.so_far()
 
     def on_load_checkpoint(self, checkpoint: dict[str, Any]) -> None:
-        """Raise ConfigError where another number of ranks would go on: it would see other galaxies."""
+        """Count on; raise ConfigError where another number of ranks would go on: it would see other galaxies."""
         there, here = checkpoint.get("ranks", self.trainer.world_size), self.trainer.world_size
         if there != here:
             raise ConfigError(
                 f"trainer.devices: {there} processes trained this run, and {here} would go on; start {there}, with "
                 f"trainer.devices={there}, torchrun or srun"
             )
+        self.spent.take_up(checkpoint.get("spent", {}))  # older checkpoints do not say
 
 
 def check_views(objective: Objective, views: MultiView) -> None:
