@@ -15,7 +15,7 @@ from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError
 
-from selfsup.types import ConfigError, DataError
+from selfsup.types import ConfigError, DataError, Interrupted
 
 PACKAGE = Path(__file__).parent
 CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "conf"
@@ -71,10 +71,9 @@ def main() -> None:
         _refuse(str(error), error)
     except CompactHydraException as error:
         _refuse(explain(error), error)
-    except SystemExit as end:
-        message = getattr(end, "message", "")  # of `Interrupted`: this run can be taken up again
-        if message:
-            sys.stderr.write(f"\nselfsup: {message}\n")
+    except Interrupted as end:
+        if end.message:
+            sys.stderr.write(f"\nselfsup: {end.message}\n")
         raise
 
 

@@ -4,13 +4,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import torch
-from scipy.special import softmax
 from sklearn.decomposition import PCA
-from sklearn.metrics import balanced_accuracy_score, r2_score
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -18,13 +15,14 @@ from selfsup.catalogue import Catalogue
 from selfsup.data.datamodule import GalaxyData
 from selfsup.data.decode import Unreadable, read_image
 from selfsup.data.source import Source, list_images
-from selfsup.embed import as_float, device_of, embed, evaluation_mode, feature_maps
+from selfsup.embed import as_float, embed, feature_maps
 from selfsup.encoders.base import Encoder
 from selfsup.probes.base import CatalogueProbe, Embedding, FeatureMaps, MapProbe, Maps, PictureProbe, Probe, Scores
-from selfsup.probes.predictions import Predictions, chances
 from selfsup.probes.split import hashed
 from selfsup.types import Batch, ConfigError, DataError
 
+TRAIN, TEST = ("train", "val"), ("test",)
+"""Parts that probes are fitted on, their settings chosen there too, and the part that is scored at the end."""
 FIT_PIXELS = 4000
 """Galaxies that the pixel baseline's components are fitted on, at most: more change nothing and take memory."""
 EXAMPLES = 8
@@ -51,13 +49,6 @@ class Evaluation:
     def metrics(self) -> dict[str, float]:
         """Flat: probe/<probe>/<metric>."""
         return {f"probe/{n}/{k}": v for n, score in self.scores.items() for k, v in score.metrics.items()}
-
-
-class Predictor(Protocol):
-    """What `score_head` needs of an objective."""
-
-    def predict(self, image: Tensor) -> dict[str, Tensor]:
-        """(B, C, H, W) in [0, 1] -> what the head says."""
 
 
 def require_maps(source: Source, probes: Mapping[str, Probe]) -> None:
@@ -93,30 +84,6 @@ def evaluate_pixels(
     maps = partial(_maps, data, (train, test), _pixel_maps)
     pictures = partial(_pictures, data, test, partial(_components, pca))
     return _score(project(pca, data, train_rows), project(pca, data, test_rows), probes, maps, pictures)
-
-
-@torch.inference_mode()
-def score_head(objective: Any, data: GalaxyData, test: Sequence[str]) -> Scores:
-    """What the objective's own head predicts for `test`, against the truth; no metrics for objectives without one.
-
-    Votes are compared as shares of all volunteers, over all answers of the tree.
-    """
-    rows = labelled(data, test)
-    said: dict[str, list[np.ndarray]] = {}
-    with evaluation_mode(objective):
-        for batch in data.catalogue_loader(rows):
-            for name, value in objective.predict(as_float(batch["image"].to(device_of(objective)))).items():
-                said.setdefault(name, []).append(value.float().cpu().numpy())
-    predicted = {name: np.concatenate(values) for name, values in said.items()}
-    scores: dict[str, float] = {}
-    if "votes" in predicted and data.votes is not None:
-        scores |= _score_votes(data, predicted["votes"], rows)
-    if "label" in predicted and data.label is not None:
-        scores |= _score_label(predicted["label"], data.label[rows])
-    columns = _columns(data, predicted)
-    ids = [data.packed.ids[row] for row in rows]
-    metrics = {f"head/{name}": value for name, value in scores.items()}
-    return Scores(metrics, predictions=Predictions(ids, columns) if columns else None)
 
 
 def _score(
@@ -225,46 +192,6 @@ def project(pca: PCA, data: GalaxyData, rows: np.ndarray) -> Catalogue:
     embedding = np.concatenate([pca.transform(_pixels(data, rows[i : i + 512])) for i in range(0, len(rows), 512)])
     ids = [data.packed.ids[row] for row in rows]
     return Catalogue.from_arrays(ids, embedding.astype(np.float32), data.catalogue_columns(rows), {})
-
-
-def _columns(data: GalaxyData, predicted: Mapping[str, np.ndarray]) -> dict[str, np.ndarray]:
-    """What a head says, as columns of predictions; classes other than those of the data are left out."""
-    columns: dict[str, np.ndarray] = {}
-    if "votes" in predicted and data.found.tree is not None:
-        shares = data.found.tree.shares(predicted["votes"])
-        columns |= {f"{answer}_share": shares[:, i] for i, answer in enumerate(data.found.tree.answers)}
-    label = predicted.get("label")
-    if label is not None and data.label is not None:
-        if label.ndim == 1:
-            columns["label"] = label
-        elif label.shape[1] == len(data.found.classes):
-            columns |= chances("label", data.found.classes, softmax(label.astype(np.float64), axis=1))
-    return columns
-
-
-def _score_votes(data: GalaxyData, fractions: np.ndarray, rows: np.ndarray) -> dict[str, float]:
-    tree = data.found.tree
-    if tree is None or data.votes is None:
-        return {}
-    voted = data.votes[rows].sum(1) > 0
-    truth = np.stack([data.columns[f"{answer}_share"][rows] for answer in tree.answers], axis=1)[voted]
-    predicted = tree.shares(fractions[voted])
-    mean = np.nanmean(truth, axis=0)
-    return {
-        "votes_mae": float(np.nanmean(np.abs(predicted - truth))),
-        "votes_mae_constant": float(np.nanmean(np.abs(mean - truth))),
-    }
-
-
-def _score_label(predicted: np.ndarray, truth: np.ndarray) -> dict[str, float]:
-    if predicted.ndim == 2:
-        known = truth >= 0
-        said = predicted[known].argmax(1)
-        accuracy = float((said == truth[known]).mean())
-        return {"accuracy": accuracy, "balanced_accuracy": float(balanced_accuracy_score(truth[known], said))}
-    known = np.isfinite(truth)
-    error = float(np.abs(predicted[known] - truth[known]).mean())
-    return {"r2": float(r2_score(truth[known], predicted[known])), "mae": error}
 
 
 def labelled(data: GalaxyData, parts: Sequence[str]) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""What travels between the rooms: a batch of galaxies, its views, a loss, and the two errors that a user can cause.
+"""What travels between the rooms: a batch, its views, a loss, the errors that a user can cause, and a wish to stop.
 
 Shape alphabet: B batch, C channels, H W pixels, h w map cells, P pixels per patch edge, T tokens, D width, A answers,
 Q questions, V views, N catalogue rows.
@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 
     Views = dict[str, list[Tensor]]
     """Name of a kind of view -> its copies, each (B, C, size, size) float32 in [0, 1]."""
+
+RESUMABLE = 75
+"""Exit code EX_TEMPFAIL of sysexits.h: a temporary failure, try again."""
 
 
 class Batch(TypedDict):
@@ -44,3 +47,17 @@ class ConfigError(Exception):
 
 class DataError(Exception):
     """The data cannot be used: says which file, row or column, what is wrong with it, and what to do."""
+
+
+class Interrupted(SystemExit):
+    """A training or a sweep was asked to stop, and has; the message says how to go on.
+
+    Not an error of any job, so a sweep that waits for this one stops too.
+    """
+
+    def __init__(self, message: str, code: int = RESUMABLE) -> None:
+        super().__init__(code)
+        self.message = message
+
+    def __str__(self) -> str:
+        return self.message

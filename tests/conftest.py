@@ -4,6 +4,7 @@ import csv
 import logging
 import os
 import signal
+import socket
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -66,6 +67,18 @@ def blob(generator, ratio):
     light = np.exp(-((along / 9) ** 2 + (across / (9 * ratio)) ** 2))
     pixels = light[..., None] * generator.uniform(0.6, 1.0, 3) + generator.normal(0.05, 0.02, (SIZE_PX, SIZE_PX, 3))
     return (pixels.clip(0, 1) * 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="session")
+def free_port():
+    """Nothing -> a port at which processes can meet."""
+
+    def found():
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            return str(free.getsockname()[1])
+
+    return found
 
 
 @pytest.fixture

@@ -32,6 +32,7 @@ MAY_IMPORT = {
     "dropout": {"embed", "objectives", "posteriors", "votes", "trees"},
     "embed": {"config", "checkpoint", "encoders", "catalogue"},
     "evaluate": {"embed", "data", "encoders", "probes", "catalogue"},
+    "evaluate_head": {"evaluate", "embed", "data", "probes"},
     "training": {"checkpoint", "views", "objectives", "evaluate", "probes", "data"},
     "sweeps": {"data"},
     "tasks": ANY - {"__main__"},

@@ -4,7 +4,6 @@ import csv
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -16,7 +15,7 @@ import torch
 from selfsup.checkpoint import read_checkpoint
 from selfsup.embed import load_encoder
 from selfsup.evaluate import evaluate
-from selfsup.tasks.pretrain import TEST, TRAIN, assemble
+from selfsup.evaluate import TEST, TRAIN, assemble
 from selfsup.training.loop import fit
 
 SERVER = Path(__file__).parent / "training" / "forked_runs.py"
@@ -49,7 +48,7 @@ class Poisoned(NTXent):
 
 
 @pytest.fixture(scope="module")
-def together(cache):
+def together(cache, free_port):
     """Arguments, a folder for the outputs -> (processes, a function that waits for their exit codes)."""
     server = subprocess.Popen([sys.executable, SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
@@ -70,12 +69,6 @@ def together(cache):
     with server:
         yield begin
         server.stdin.close()
-
-
-def free_port():
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        return str(free.getsockname()[1])
 
 
 def torchrun(port):

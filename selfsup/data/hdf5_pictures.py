@@ -9,6 +9,7 @@ import json
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import partial
 from itertools import groupby, repeat
 from math import prod
 from pathlib import Path
@@ -18,7 +19,7 @@ import numpy as np
 
 from selfsup.data.decode import MAX_PIXELS, Unreadable, square_of
 from selfsup.data.hdf5 import BLOCK_BYTES, images_of, opened_hdf5
-from selfsup.data.pictures import Pictures, length_and_date
+from selfsup.data.pictures import Pictures, attempt, length_and_date
 from selfsup.data.processors import processors
 from selfsup.data.progress import Work
 from selfsup.data.source import Galaxies
@@ -86,7 +87,7 @@ class Hdf5Pictures(Pictures):
             for part in self.parts:
                 with opened_hdf5(part.file) as h5:
                     for rows in _blocks(images_of(h5, self.name, part.file), len(part.ids)):
-                        yield from rows if isinstance(rows, list) else pool.map(self._attempt, rows)
+                        yield from rows if isinstance(rows, list) else pool.map(partial(attempt, self.picture), rows)
 
     def packed(self) -> None:
         """Nothing was kept."""
@@ -98,12 +99,6 @@ class Hdf5Pictures(Pictures):
                 return f"{part.file} row {row}"
             row -= len(part.ids)
         raise IndexError(row)
-
-    def _attempt(self, row: np.ndarray) -> np.ndarray | Unreadable:
-        try:
-            return self.picture(row)
-        except Unreadable as fault:
-            return fault
 
 
 def _blocks(rows: Any, count: int) -> Iterator[np.ndarray | list[Unreadable]]:

@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfsup.data.decode import Unreadable, decode_image
-from selfsup.data.pictures import Pictures, warnings_refuse
+from selfsup.data.pictures import Pictures, attempt, warnings_refuse
 from selfsup.data.processors import processors
 from selfsup.data.progress import Work
 from selfsup.durable import replacing
@@ -119,7 +119,7 @@ class ParquetPictures(Pictures):
             for number, (shard, groups) in enumerate(self._parts()):
                 file = self.blocks / f"{number}.npz"
                 if not file.is_file():
-                    self._keep(file, list(pool.map(partial(_attempt, self.size_px), self._fetched(shard, groups))))
+                    self._keep(file, list(pool.map(partial(attempt, self._decoded), self._fetched(shard, groups))))
                 yield from _block(file)
 
     def packed(self) -> None:
@@ -152,6 +152,11 @@ class ParquetPictures(Pictures):
                 f"{shard.path}: cannot be read ({error}); run it again: what is fetched is kept in {self.blocks}"
             ) from error
 
+    def _decoded(self, content: bytes | None) -> np.ndarray:
+        if not content:
+            raise Unreadable("no image")
+        return decode_image(content, self.size_px)
+
     def _keep(self, file: Path, made: list[np.ndarray | Unreadable]) -> None:
         """Write a block: the pictures, black where there is none, and why."""
         black = np.zeros((self.size_px, self.size_px, 3), dtype=np.uint8)
@@ -167,10 +172,3 @@ def _block(file: Path) -> Iterator[np.ndarray | Unreadable]:
         pixels, reasons = block["pixels"], block["reasons"].tolist()
     for picture, reason in zip(pixels, reasons, strict=True):
         yield Unreadable(reason) if reason else picture
-
-
-def _attempt(size_px: int, content: bytes | None) -> np.ndarray | Unreadable:
-    try:
-        return Unreadable("no image") if not content else decode_image(content, size_px)
-    except Unreadable as fault:
-        return fault

@@ -11,6 +11,7 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 
@@ -18,6 +19,7 @@ from selfsup.data.decode import Unreadable, read_image
 from selfsup.data.processors import processors
 from selfsup.data.progress import Work
 
+_Source = TypeVar("_Source")
 _IN_FLIGHT = 8
 """Images decoded or waiting per thread: enough to keep all busy behind a slow one, and memory does not grow."""
 
@@ -81,7 +83,7 @@ class FilePictures(Pictures):
         waiting: deque[Future[np.ndarray | Unreadable]] = deque()
         with warnings_refuse(), ThreadPoolExecutor(processors()) as pool:
             for file in self.files:
-                waiting.append(pool.submit(_attempt, self.read, file))
+                waiting.append(pool.submit(attempt, self.read, file))
                 if len(waiting) >= _IN_FLIGHT * processors():
                     yield waiting.popleft().result()
             while waiting:
@@ -123,8 +125,9 @@ def warnings_refuse() -> Iterator[None]:
         yield
 
 
-def _attempt(read: Callable[[Path], np.ndarray], file: Path) -> np.ndarray | Unreadable:
+def attempt(read: Callable[[_Source], np.ndarray], source: _Source) -> np.ndarray | Unreadable:
+    """What is read of a source (a file, a row, bytes), or why nothing is."""
     try:
-        return read(file)
+        return read(source)
     except Unreadable as fault:
         return fault

@@ -17,7 +17,7 @@ from torch import Tensor
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.base import Objective
 from selfsup.objectives.limits import refuse_outside, refuse_single
-from selfsup.objectives.precision import widen
+from selfsup.objectives.multicrop import project_pair
 from selfsup.objectives.sphere import sphere_health
 from selfsup.types import Batch, Loss
 
@@ -66,10 +66,8 @@ class BarlowTwins(Objective):
         """
         del batch, progress
         refuse_single(len(views["global"][0]))
-        images = torch.cat(views["global"])  # one pass, so that BatchNorm sees both views
-        projected = self.projector(self.encoder(images))
-        with torch.autocast(images.device.type, enabled=False):
-            first, second = widen(projected).chunk(2)
+        first, second = project_pair(self.encoder, self.projector, views["global"])
+        with torch.autocast(first.device.type, enabled=False):
             return Loss(self.criterion(_everyone(first), _everyone(second)), sphere_health(first, second))
 
 

@@ -19,7 +19,7 @@ from lightly.models.modules.heads import SimCLRProjectionHead
 from torch import Tensor
 
 from selfsup.objectives.base import Objective
-from selfsup.objectives.limits import refuse_outside
+from selfsup.objectives.limits import COLDEST, refuse_outside
 from selfsup.objectives.masks import GalaxyMasks, background_light, background_variation, foreground_ssim
 from selfsup.objectives.noise import DetectorNoise
 from selfsup.objectives.precision import widen
@@ -29,10 +29,6 @@ from selfsup.types import Batch, ConfigError, Loss
 if TYPE_CHECKING:
     from selfsup.encoders.base import Encoder
     from selfsup.types import Views
-
-
-_COLDEST = 1e-3
-"""Temperatures below make the softmax of cosines one-hot in float32; zero and less mean nothing."""
 
 
 class Denoise(Objective):
@@ -94,7 +90,7 @@ class Denoise(Objective):
         super().__init__(encoder)
         hidden_dim = encoder.dim if hidden_dim is None else hidden_dim
         refuse_outside(1, math.inf, hidden_dim=hidden_dim, output_dim=output_dim)
-        refuse_outside(_COLDEST, math.inf, temperature=temperature)
+        refuse_outside(COLDEST, math.inf, temperature=temperature)
         self.noise = DetectorNoise(poisson_electrons, gaussian_sigma)
         self.masks = GalaxyMasks(mask_threshold_sigmas, mask_smoothing_px, mask_centre_share, mask_dilation_px)
         self.ssim_window_px = ssim_window_px

@@ -15,7 +15,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from selfsup.objectives.base import Objective
-from selfsup.objectives.limits import refuse_outside
+from selfsup.objectives.limits import COLDEST, refuse_outside
 from selfsup.objectives.multicrop import encode_views
 from selfsup.objectives.prototypes import PrototypeHead
 from selfsup.objectives.teacher import cosine, follow, normalise_by_batch, slow_copy
@@ -24,9 +24,6 @@ from selfsup.types import Batch, Loss
 if TYPE_CHECKING:
     from selfsup.encoders.base import Encoder
     from selfsup.types import Views
-
-_COLDEST = 1e-3
-"""Temperatures below make a softmax of cosines one-hot in float32; zero and less mean nothing."""
 
 
 class DINO(Objective):
@@ -83,9 +80,9 @@ class DINO(Objective):
         refuse_outside(2, math.inf, output_dim=output_dim)
         refuse_outside(0, 1, freeze_last_layer_share=freeze_last_layer_share, warmup_share=warmup_share)
         refuse_outside(0, 1, center_momentum=center_momentum, momentum_start=momentum_start)
-        refuse_outside(_COLDEST, math.inf, student_temperature=student_temperature)
-        refuse_outside(_COLDEST, math.inf, teacher_temperature_start=teacher_temperature_start)
-        refuse_outside(_COLDEST, math.inf, teacher_temperature=teacher_temperature)
+        refuse_outside(COLDEST, math.inf, student_temperature=student_temperature)
+        refuse_outside(COLDEST, math.inf, teacher_temperature_start=teacher_temperature_start)
+        refuse_outside(COLDEST, math.inf, teacher_temperature=teacher_temperature)
         refuse_outside(0, math.inf, weight_decay_growth=weight_decay_growth)
         self.head = PrototypeHead(encoder.dim, hidden_dim, bottleneck_dim, output_dim, batch_norm, norm_last_layer)
         self.teacher_encoder = slow_copy(encoder)

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from selfsup.types import ConfigError
 
+COLDEST = 1e-3
+"""Temperatures below make a softmax of cosines one-hot in float32; zero and less mean nothing."""
+
 
 def refuse_outside(low: float, high: float, /, **numbers: float) -> None:
     """Check parameters of an objective: name=number, each within [low, high].

@@ -17,7 +17,7 @@ from torch import Tensor
 
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.base import Objective
-from selfsup.objectives.limits import refuse_outside
+from selfsup.objectives.limits import COLDEST, refuse_outside
 from selfsup.objectives.precision import widen
 from selfsup.objectives.sphere import sphere_health
 from selfsup.objectives.teacher import follow, follow_statistics, slow_copy
@@ -25,9 +25,6 @@ from selfsup.types import Batch, Loss
 
 if TYPE_CHECKING:
     from selfsup.types import Views
-
-_COLDEST = 1e-3
-"""Temperatures below make a softmax of cosines one-hot in float32; zero and less mean nothing."""
 
 
 class MoCo(Objective):
@@ -68,7 +65,7 @@ class MoCo(Objective):
         """
         super().__init__(encoder)
         hidden_dim = encoder.dim if hidden_dim is None else hidden_dim
-        refuse_outside(_COLDEST, math.inf, temperature=temperature)
+        refuse_outside(COLDEST, math.inf, temperature=temperature)
         refuse_outside(1, math.inf, queue_size=queue_size, hidden_dim=hidden_dim, output_dim=output_dim)
         refuse_outside(0, 1, momentum=momentum)
         self.projector = MoCoProjectionHead(encoder.dim, hidden_dim, output_dim)

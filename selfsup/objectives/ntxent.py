@@ -17,7 +17,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from selfsup.objectives.base import Objective
-from selfsup.objectives.precision import widen
+from selfsup.objectives.multicrop import project_pair
 from selfsup.objectives.sphere import alignment_and_uniformity
 from selfsup.types import Batch, ConfigError, Loss
 
@@ -63,19 +63,13 @@ class NTXent(Objective):
         knowing nothing, where all candidates are as likely.
         """
         del batch, progress
-        first, second = self._project(views["global"])
+        first, second = project_pair(self.encoder, self.projector, views["global"])
         # exp(1 / temperature) leaves the range of float16, and bfloat16 rounds a cosine of 1 to steps of 0.004.
         with torch.autocast(first.device.type, enabled=False):
-            first, second = widen(first), widen(second)
             total = self.criterion(first, second)
             log = _health(first.detach(), second.detach())
             log["loss_minus_chance"] = total.detach() - math.log(2 * world_size() * len(first) - 1)
             return Loss(total, log)
-
-    def _project(self, images: list[Tensor]) -> tuple[Tensor, Tensor]:
-        """Two (B, C, H, W) -> two (B, output_dim), in one pass, so that BatchNorm sees both views."""
-        first, second = self.projector(self.encoder(torch.cat(images))).chunk(2)
-        return first, second
 
 
 @torch.no_grad()

@@ -6,6 +6,7 @@ with a label, that average is not the gradient of one process with all of them, 
 
 from __future__ import annotations
 
+from lightly.utils.dist import world_size
 from torch import Tensor, distributed
 
 
@@ -16,7 +17,7 @@ def mean_over_ranks(number: Tensor) -> Tensor:
     sum(s) / sum(n), in value and in gradient.
     """
     total = number.detach().clone()
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return total
-    distributed.all_reduce(total)
-    return total / distributed.get_world_size()
+    if world_size() > 1:
+        distributed.all_reduce(total)
+        total /= world_size()
+    return total

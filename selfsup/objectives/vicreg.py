@@ -16,7 +16,7 @@ from lightly.models.modules.heads import BarlowTwinsProjectionHead
 from selfsup.encoders.base import Encoder
 from selfsup.objectives.base import Objective
 from selfsup.objectives.limits import refuse_outside, refuse_single
-from selfsup.objectives.precision import widen
+from selfsup.objectives.multicrop import project_pair
 from selfsup.objectives.sphere import sphere_health
 from selfsup.types import Batch, Loss
 
@@ -74,8 +74,6 @@ class VICReg(Objective):
         """
         del batch, progress
         refuse_single(len(views["global"][0]))
-        images = torch.cat(views["global"])  # one pass, so that BatchNorm sees both views
-        expanded = self.expander(self.encoder(images))
-        with torch.autocast(images.device.type, enabled=False):
-            first, second = widen(expanded).chunk(2)
+        first, second = project_pair(self.encoder, self.expander, views["global"])
+        with torch.autocast(first.device.type, enabled=False):
             return Loss(self.criterion(first, second), sphere_health(first, second))

@@ -1,6 +1,5 @@
 """Scores along a quantity, and numbers beside their truth: every point with its interval and how many it stands for."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Protocol
@@ -10,9 +9,20 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from selfsup.report.figures import BLUE, DPI, GREY, PALETTE, STYLE, VERMILION, WIDTH_PX
+from selfsup.report.style import (
+    ACROSS,
+    BLUE,
+    DPI,
+    GREY,
+    STYLE,
+    VERMILION,
+    WIDTH_PX,
+    colours,
+    common_legend,
+    page,
+    write_figure,
+)
 
-_ACROSS = 3  # panels
 _MANY = 3000
 """Galaxies above which a scatter plot shows their density."""
 
@@ -47,21 +57,15 @@ Lines = Mapping[str, Sequence[Bin]]
 @rc_context(STYLE)
 def score_panels(panels: Mapping[str, Lines], along: str, score: str, out: Path) -> None:
     """Question -> who -> bins: a panel a question, a line a predictor; along the edge, how many galaxies a bin has."""
-    across = min(_ACROSS, max(1, len(panels)))
-    rows = max(1, math.ceil(len(panels) / across))
-    figure = Figure(figsize=(WIDTH_PX / DPI, 0.5 + 2.5 * rows), dpi=DPI, layout="constrained")
-    axes = list(figure.subplots(rows, across, squeeze=False).flat)
-    colours = _colours([who for lines in panels.values() for who in lines])
+    figure, axes = page(len(panels), 2.5, 0.5)
+    tints = _tints([who for lines in panels.values() for who in lines])
     for axis, (title, lines) in zip(axes, panels.items(), strict=False):
-        _lines(axis, lines, colours)
+        _lines(axis, lines, tints)
         axis.set_title(title)
-    for axis in axes[len(panels) :]:
-        axis.set_axis_off()
     figure.supxlabel(along, fontsize=10)
     figure.supylabel(score, fontsize=10)
-    known = {name: line for axis in axes for line, name in zip(*axis.get_legend_handles_labels(), strict=True)}
-    figure.legend(list(known.values()), list(known), loc="outside upper left", ncols=3, fontsize=9)
-    _write(figure, out)
+    common_legend(figure, axes, "outside upper left", 9)
+    write_figure(figure, out)
 
 
 @rc_context(STYLE)
@@ -80,7 +84,7 @@ def value_panels(
     figure = Figure(figsize=(WIDTH_PX / DPI, 7.4), dpi=DPI, layout="constrained")
     halves = figure.add_gridspec(2, 1, height_ratios=(1.15, 1))
     above, below = figure.add_subfigure(halves[0]), figure.add_subfigure(halves[1])
-    shown = dict(list(values.items())[:_ACROSS])
+    shown = dict(list(values.items())[:ACROSS])
     axes = above.subplots(1, len(shown), squeeze=False, sharex=True, sharey=True)[0]
     for axis, (who, (true, predicted)) in zip(axes, shown.items(), strict=True):
         _scatter(axis, true, predicted)
@@ -89,22 +93,22 @@ def value_panels(
     axes[0].set_ylabel(f"predicted {name}")
     left, right = below.subplots(1, 2)
     for axis, lines, title in ((left, bias, "bias: mean of predicted - true"), (right, scatter, "scatter around it")):
-        _lines(axis, lines, _colours(list(values)))
+        _lines(axis, lines, _tints(list(values)))
         axis.set(title=title, xlabel=f"true {name}")
     left.axhline(0, color=GREY, linestyle="--", linewidth=1)
     if len(values) > 1:
         left.legend(fontsize=8)
-    _write(figure, out)
+    write_figure(figure, out)
 
 
-def _lines(axis: Axes, lines: Lines, colours: Mapping[str, str]) -> None:
+def _lines(axis: Axes, lines: Lines, tints: Mapping[str, str]) -> None:
     """Bins as points with intervals; along the edge, how many galaxies those of the first line stand for."""
     for i, (who, bins) in enumerate(lines.items()):
         at = np.array([each.at for each in bins])
         score = np.array([each.score for each in bins])
         ends = np.array([[each.score - each.lower, each.upper - each.score] for each in bins]).reshape(-1, 2)
         error = np.nan_to_num(ends).clip(min=0).T
-        axis.errorbar(at, score, error, color=colours[who], marker="o", markersize=3.5, linewidth=1.4, elinewidth=0.9,
+        axis.errorbar(at, score, error, color=tints[who], marker="o", markersize=3.5, linewidth=1.4, elinewidth=0.9,
                       label=who)  # fmt: skip
         if i == 0:
             _counts(axis, bins)
@@ -128,11 +132,7 @@ def _scatter(axis: Axes, true: np.ndarray, predicted: np.ndarray) -> None:
     axis.plot(ends, ends, color=VERMILION, linewidth=1.2)
 
 
-def _colours(names: Sequence[str]) -> dict[str, str]:
+def _tints(names: Sequence[str]) -> dict[str, str]:
     """A colour for each different name."""
-    return {name: PALETTE[i % len(PALETTE)] for i, name in enumerate(dict.fromkeys(names))}
-
-
-def _write(figure: Figure, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white")
+    different = dict.fromkeys(names)
+    return dict(zip(different, colours(len(different)), strict=True))

@@ -1,40 +1,25 @@
 """Groups of galaxies as pictures: where they lie in the embedding, beside where the colours lie, and who is in them."""
 
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
 from selfsup.catalogue import Catalogue
-from selfsup.report.figures import (
-    BLUE,
-    DPI,
-    GREEN,
-    GREY,
-    ORANGE,
-    PURPLE,
-    SKY,
-    STYLE,
-    VERMILION,
-    WIDTH_PX,
-    contact_sheet,
-)
+from selfsup.report.figures import contact_sheet
 from selfsup.report.galaxy_map import principal
+from selfsup.report.style import DPI, GREY, PALETTE, STYLE, WIDTH_PX, Captioned, page, write_figure
 
 METHODS = {"hdbscan": "HDBSCAN", "kmeans": "k-means"}
 """Column of groups (0 the largest, -1 none) -> name of what found them."""
-COLOURS = (BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, "#F0E442", "#000000")
+COLOURS = (*PALETTE[:6], "#F0E442", "#000000")
 """All eight of Okabe and Ito; more groups begin again, and are told apart by their numbers."""
 EXAMPLES, MOST_GROUPS = 10, 12
 """Galaxies of each group, and groups, on a sheet of examples."""
 
 
-def draw_clusters(
-    probe: str, galaxies: Catalogue, images: np.ndarray, rows: np.ndarray, folder: Path
-) -> list[tuple[Path, str]]:
+def draw_clusters(probe: str, galaxies: Catalogue, images: np.ndarray, rows: np.ndarray, folder: Path) -> Captioned:
     """The figures of a probe that groups galaxies, with their captions; nothing where it grouped none.
 
     Args:
@@ -71,8 +56,7 @@ def cluster_map(embedding: np.ndarray, groups: dict[str, np.ndarray], colour: np
     """
     place = principal(embedding)
     panels = len(groups) + (colour is not None)
-    figure = Figure(figsize=(WIDTH_PX / DPI, WIDTH_PX / DPI / panels + 0.5), dpi=DPI, layout="constrained")
-    axes: Sequence[Axes] = figure.subplots(1, panels, squeeze=False, sharex=True, sharey=True)[0]
+    figure, axes = page(panels, WIDTH_PX / DPI / panels, 0.5, sharex=True, sharey=True)
     for axis, (name, group) in zip(axes, groups.items(), strict=False):
         _panel_of_groups(axis, place, group)
         axis.set_title(f"{name}: {group.max() + 1} groups")
@@ -85,8 +69,7 @@ def cluster_map(embedding: np.ndarray, groups: dict[str, np.ndarray], colour: np
         axes[-1].set_title("colour")
     for axis in axes:
         axis.set(xticks=[], yticks=[])
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white")
+    write_figure(figure, out)
 
 
 def examples_sheet(embedding: np.ndarray, group: np.ndarray, images: np.ndarray, rows: np.ndarray, out: Path) -> None:
@@ -98,7 +81,7 @@ def examples_sheet(embedding: np.ndarray, group: np.ndarray, images: np.ndarray,
     sheet = [list(images[rows[_spread(embedding, group == name)]]) for name in names]
     shares = [f"{(group == name).mean():.0%}" for name in names]
     titles = [f"{_title(name)}, {share}" for name, share in zip(names, shares, strict=True)]
-    contact_sheet(sheet, titles, [""] * EXAMPLES, out)
+    contact_sheet(sheet, titles, [], out)
 
 
 def _panel_of_groups(axis: Axes, place: np.ndarray, group: np.ndarray) -> None:

@@ -1,17 +1,14 @@
 """Which answers are taken for which: confusion matrices of all questions on one page, and how often each is given."""
 
-import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
-from matplotlib.figure import Figure
 
-from selfsup.report.figures import DPI, GREY, PALETTE, STYLE, WIDTH_PX
+from selfsup.report.style import ACROSS, GREY, PALETTE, STYLE, page, write_figure
 
-_ACROSS = 3  # matrices
 _PANEL_IN = 2.9
 
 
@@ -21,27 +18,20 @@ def confusion_panels(panels: Mapping[str, tuple[np.ndarray, Sequence[str]]], out
 
     Colours and percentages are shares of a row; a row that nothing is in stays empty.
     """
-    rows = max(1, math.ceil(len(panels) / _ACROSS))
-    figure = Figure(figsize=(WIDTH_PX / DPI, _PANEL_IN * rows), dpi=DPI, layout="constrained")
-    axes = list(figure.subplots(rows, _ACROSS, squeeze=False).flat)
+    figure, axes = page(len(panels), _PANEL_IN, columns=ACROSS)
     for axis, (title, (counts, names)) in zip(axes, panels.items(), strict=False):
         _matrix(axis, counts, names)
         axis.set_title(f"{title} ({int(counts.sum()):,})", fontsize=9)
-    for axis in axes[len(panels) :]:
-        axis.set_axis_off()
     figure.supxlabel("predicted", fontsize=10)
     figure.supylabel("true", fontsize=10)
-    _write(figure, out)
+    write_figure(figure, out)
 
 
 @rc_context(STYLE)
 def label_counts(names: Sequence[str], counts: Mapping[str, np.ndarray], out: Path) -> None:
     """Names of K classes, who (the truth first) -> (K,) galaxies: bars side by side, with their numbers."""
     height = 0.8 / len(counts)
-    figure = Figure(
-        figsize=(WIDTH_PX / DPI, 0.9 + len(names) * max(0.3, 0.19 * len(counts))), dpi=DPI, layout="constrained"
-    )
-    axis = figure.subplots()
+    figure, (axis,) = page(1, 0.9 + len(names) * max(0.3, 0.19 * len(counts)))
     for i, (who, values) in enumerate(counts.items()):
         at = np.arange(len(names)) - 0.4 + (i + 0.5) * height
         colour = GREY if i == 0 else PALETTE[(i - 1) % (len(PALETTE) - 1)]
@@ -53,7 +43,7 @@ def label_counts(names: Sequence[str], counts: Mapping[str, np.ndarray], out: Pa
     axis.grid(visible=False, axis="y")
     axis.set_xlabel("galaxies")
     figure.legend(loc="outside upper left", ncols=3, fontsize=9)
-    _write(figure, out)
+    write_figure(figure, out)
 
 
 def _matrix(axis: Axes, counts: np.ndarray, names: Sequence[str]) -> None:
@@ -71,8 +61,3 @@ def _matrix(axis: Axes, counts: np.ndarray, names: Sequence[str]) -> None:
             text = f"{part:.0%}\n{int(counts[row, column]):,}" if len(names) <= 4 else f"{100 * part:.0f}"
             colour = "white" if part > 0.5 else "black"
             axis.text(column, row, text, ha="center", va="center", fontsize=size, color=colour)
-
-
-def _write(figure: Figure, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white")

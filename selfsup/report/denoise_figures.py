@@ -5,13 +5,12 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.figure import Figure
 
-from selfsup.report.figures import BLUE, DPI, STYLE, VERMILION, WIDTH_PX, contact_sheet
+from selfsup.report.figures import galaxy_sheet
+from selfsup.report.style import BLUE, STYLE, VERMILION, page, write_figure
 
 View = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Clean and noisy (N, H, W, 3) uint8, and the galaxies' mask (N, H, W) bool."""
-_TRIPTYCHS = 2  # a line
 
 
 def sample_sheet(views: Sequence[View], out: Path) -> None:
@@ -24,19 +23,12 @@ def sample_sheet(views: Sequence[View], out: Path) -> None:
     columns: dict[str, np.ndarray] = {}
     for number, (clean, noisy, mask) in enumerate(views, start=1):
         columns |= {f"clean C{number}": clean, f"noisy N{number}": noisy, f"mask M{number}": _white_on_black(mask)}
-    rows = [list(row) for row in zip(*columns.values(), strict=True)]
-    contact_sheet(rows, [""] * len(rows), list(columns), out)
+    galaxy_sheet(columns, out)
 
 
 def before_after(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray, out: Path) -> None:
     """Draw triptychs, two a line: what was given, what was made of it, what it should be; each (N, H, W, 3) uint8."""
-    triptychs = list(zip(noisy, denoised, clean, strict=True))
-    rows = [
-        [panel for triptych in triptychs[at : at + _TRIPTYCHS] for panel in triptych]
-        for at in range(0, len(triptychs), _TRIPTYCHS)
-    ]
-    names = ["noisy", "denoised", "clean"] * min(_TRIPTYCHS, len(triptychs))
-    contact_sheet(rows, [""] * len(rows), names, out)
+    galaxy_sheet({"noisy": noisy, "denoised": denoised, "clean": clean}, out, side_by_side=2)
 
 
 @rc_context(STYLE)
@@ -48,9 +40,9 @@ def restoration(scores: Mapping[str, Mapping[str, float]], out: Path) -> None:
         out: where the PNG goes.
     """
     titles = {"ssim": "SSIM of the galaxy (1: as the truth)", "scatter": "scatter of the sky (white is 1)"}
-    figure = Figure(figsize=(WIDTH_PX / DPI, 1.2 + 0.45 * len(scores)), dpi=DPI, layout="constrained")
+    figure, both = page(len(titles), 1.2 + 0.45 * len(scores), sharey=True)
     places = np.arange(len(scores))[::-1]
-    for axes, (name, title) in zip(figure.subplots(1, len(titles), sharey=True), titles.items(), strict=True):
+    for axes, (name, title) in zip(both, titles.items(), strict=True):
         before, after = ([one[f"{name}_{side}"] for one in scores.values()] for side in ("noisy", "denoised"))
         axes.hlines(places, before, after, color="0.8", zorder=1)
         axes.scatter(before, places, color=VERMILION, label="noisy", zorder=2)
@@ -59,8 +51,7 @@ def restoration(scores: Mapping[str, Mapping[str, float]], out: Path) -> None:
         axes.set_yticks(places, list(scores))
         axes.set_ylim(-0.5, len(scores) - 0.5)
     figure.legend(*axes.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white")
+    write_figure(figure, out)
 
 
 def _white_on_black(mask: np.ndarray) -> np.ndarray:

@@ -9,7 +9,7 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from selfsup.report.figures import DPI, GREEN, STYLE, VERMILION, WIDTH_PX
+from selfsup.report.style import DPI, GREEN, STYLE, VERMILION, WIDTH_PX, write_figure
 
 _ACROSS = 6  # pictures
 _CAPTION_IN = 0.34
@@ -52,8 +52,7 @@ def prediction_grid(galaxies: Sequence[Shown], out: Path) -> None:
         figure.text(
             middle, bottom - 0.25 / tall, _short(galaxy.said), ha="center", va="center", fontsize=7, color=colour
         )
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white", pil_kwargs={"quality": 90})
+    write_figure(figure, out, quality=90)
 
 
 def _short(text: str) -> str:

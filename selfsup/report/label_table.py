@@ -1,12 +1,14 @@
-"""What each start scores with how many labels, in one table: means, paired gains on the plain start, labels saved."""
+"""What each start scores with how many labels: a table of means, paired gains and labels saved, and the curves."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
 
+from selfsup.report.figures import few_shot_curve
 from selfsup.report.labels_saved import Curve, Saved
 from selfsup.report.statistics import Interval, interval, paired
-from selfsup.report.tables import cell, number
+from selfsup.report.tables import markdown, number
 
 
 def label_table(curves: Mapping[str, Curve], saved: Mapping[str, Mapping[int, Saved]], against: str) -> str:
@@ -19,11 +21,19 @@ def label_table(curves: Mapping[str, Curve], saved: Mapping[str, Mapping[int, Sa
     """
     head = ["", "labels of each class", "score", f"gain on {against}", "p", "labels saved, times"]
     rows = [[name, *row] for name in curves for row in _rows(curves[name], saved.get(name), curves[against])]
-    lines = ["| " + " | ".join(map(cell, row)) + " |" for row in (head, *rows)]
-    lines.insert(1, "|---|" + "---:|" * (len(head) - 1))
-    table = "\n".join(lines)
     note = "Means with their 95 % intervals over draws. A gain is that of the same draws, p its paired t test."
-    return f"{table}\n\n{note} Labels saved: how many times as many labels {against} needs for the same score."
+    note += f" Labels saved: how many times as many labels {against} needs for the same score."
+    return f"{markdown(head, rows)}\n\n{note}"
+
+
+def draw_labels(curves: Mapping[str, Curve], out: Path) -> None:
+    """Name -> labels of each class -> score of each draw, as curves: means with their intervals over draws."""
+    shown: dict[str, Mapping[str, Sequence[float]]] = {}
+    for name, curve in curves.items():
+        found = [interval(values) for values in curve.values()]
+        means, reach = [each.mean for each in found], [each.high - each.mean for each in found]
+        shown[name] = {"n": list(curve), "mean": means, "std": reach}
+    few_shot_curve(shown, out)
 
 
 def _rows(curve: Curve, saved: Mapping[int, Saved] | None, plain: Curve) -> Iterator[list[str]]:

@@ -3,28 +3,25 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from selfsup.report.figures import DPI, GREY, PALETTE, STYLE, WIDTH_PX
 from selfsup.report.leaderboard import Board, rank_correlations
 from selfsup.report.methods import PIXELS, UNTRAINED, Column, Method
 from selfsup.report.standings import BEST, LEVEL_WITH_BEST
 from selfsup.report.statistics import Interval
+from selfsup.report.style import DPI, GREY, PALETTE, STYLE, Captioned, common_legend, page, write_figure
 
-ACROSS = 3
-"""Panels beside each other."""
 COMPUTE = "galaxies seen"
 
 
-def draw_board(board: Board, folder: Path) -> list[tuple[Path, str]]:
+def draw_board(board: Board, folder: Path) -> Captioned:
     """All figures for which there is something to draw, with their captions."""
-    drawn: list[tuple[Path, str]] = []
+    drawn: Captioned = []
 
     def add(name: str, caption: str, draw: Callable[[Path], None]) -> None:
         out = folder / f"{name}.png"
@@ -47,7 +44,7 @@ def scores(board: Board, out: Path) -> None:
     """A panel per benchmark, a line per method."""
     names = [board.label(method) for method in board.methods]
     longest = max(map(len, names))
-    figure, axes = _panels(len(board.columns), 0.75 + 0.26 * len(names), share_y=True)
+    figure, axes = page(len(board.columns), 0.75 + 0.26 * len(names), 0.5, sharey=True)
     for axis, column in zip(axes, board.columns, strict=False):
         for place, method in enumerate(board.methods):
             cell = board.cells.get((method, column))
@@ -64,13 +61,13 @@ def scores(board: Board, out: Path) -> None:
         axis.locator_params(axis="x", nbins=4)
     axes[0].set_yticks(range(len(names)), names, fontsize=9 if longest < 30 else 7)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
-    _save(figure, axes[len(board.columns) :], out)
+    write_figure(figure, out)
 
 
 @rc_context(STYLE)
 def compute(board: Board, out: Path) -> None:
     """A panel per benchmark: what training bought."""
-    figure, axes = _panels(len(board.columns), 2.9)
+    figure, axes = page(len(board.columns), 2.9, 0.5)
     for axis, column in zip(axes, board.columns, strict=False):
         for method in board.methods:
             cell, seen = board.cells.get((method, column)), board.costs.get(method, {}).get(COMPUTE)
@@ -89,15 +86,15 @@ def compute(board: Board, out: Path) -> None:
         axis.set_xscale("log")
         axis.set_title(_title(board, column))
         axis.set_xlabel(COMPUTE)
-    _legend(figure, axes)
-    _save(figure, axes[len(board.columns) :], out)
+    common_legend(figure, axes, "outside lower center", 8)
+    write_figure(figure, out)
 
 
 @rc_context(STYLE)
 def labels(board: Board, out: Path) -> None:
     """A panel per few-shot benchmark."""
     columns = [c for c in board.columns if any(len(_few(board, m, c)) > 1 for m in board.methods)]
-    figure, axes = _panels(len(columns), 3.2)
+    figure, axes = page(len(columns), 3.2, 0.5)
     for axis, column in zip(axes, columns, strict=False):
         counts: set[int] = set()
         for method in board.methods:
@@ -115,8 +112,8 @@ def labels(board: Board, out: Path) -> None:
         axis.minorticks_off()
         axis.set_title(_title(board, column))
         axis.set_xlabel("labels of each class")
-    _legend(figure, axes)
-    _save(figure, axes[len(columns) :], out)
+    common_legend(figure, axes, "outside lower center", 8)
+    write_figure(figure, out)
 
 
 @rc_context(STYLE)
@@ -139,7 +136,7 @@ def ranks(board: Board, out: Path) -> None:
     for (i, j), rho in np.ndenumerate(table):
         if math.isfinite(rho):
             axis.text(j, i, f"{rho:.2f}", ha="center", va="center", color="white" if abs(rho) > 0.6 else "black")
-    _save(figure, [], out)
+    write_figure(figure, out)
 
 
 def _few(board: Board, method: Method, column: Column) -> dict[int, Interval]:
@@ -157,24 +154,3 @@ def _colour(board: Board, method: Method) -> str:
 
 def _title(board: Board, column: Column) -> str:
     return f"{board.titles[column]}{'' if column.higher_is_better else ' ↓'}"
-
-
-def _panels(count: int, height_in: float, share_y: bool = False) -> tuple[Figure, list[Axes]]:
-    across = min(ACROSS, count)
-    rows = math.ceil(count / across)
-    figure = Figure(figsize=(WIDTH_PX / DPI, 0.5 + rows * height_in), dpi=DPI, layout="constrained")
-    return figure, list(figure.subplots(rows, across, squeeze=False, sharey=share_y).flat)
-
-
-def _legend(figure: Figure, axes: Sequence[Axes]) -> None:
-    """One for all panels, below them."""
-    known = {name: line for axis in axes for line, name in zip(*axis.get_legend_handles_labels(), strict=True)}
-    if known:
-        figure.legend(list(known.values()), list(known), loc="outside lower center", ncols=3, fontsize=8)
-
-
-def _save(figure: Figure, empty: Sequence[Axes], out: Path) -> None:
-    for axis in empty:
-        axis.set_axis_off()
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white")

@@ -9,7 +9,7 @@ import numpy as np
 from sklearn.neighbors import NearestNeighbors
 
 from selfsup.report.figures import contact_sheet
-from selfsup.report.score_figures import Captioned
+from selfsup.report.style import Captioned
 
 QUERIES, NEAREST = 8, 7
 
@@ -43,5 +43,5 @@ def draw_neighbours(embedding: np.ndarray, images: np.ndarray, rows: np.ndarray,
     found = np.column_stack([queries, nearest(embedding, queries, min(NEAREST, len(embedding) - 1))])
     sheet = [list(images[rows[row]]) for row in found]
     out = folder / "neighbours.png"
-    contact_sheet(sheet, [""] * len(sheet), ["galaxy", "nearest", *[""] * (found.shape[1] - 2)], out)
+    contact_sheet(sheet, [], ["galaxy", "nearest"], out)
     return [(out, "Galaxies that were scored, and those whose embeddings are nearest (cosine), the nearest first.")]

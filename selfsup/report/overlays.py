@@ -13,7 +13,20 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from selfsup.report.figures import BLUE, DPI, GREEN, GREY, ORANGE, PURPLE, SKY, STYLE, VERMILION, WIDTH_PX
+from selfsup.report.style import (
+    BLUE,
+    DPI,
+    GREEN,
+    GREY,
+    ORANGE,
+    PURPLE,
+    SKY,
+    STYLE,
+    VERMILION,
+    WIDTH_PX,
+    Captioned,
+    write_figure,
+)
 
 COLOURS = (SKY, VERMILION, GREEN, ORANGE, PURPLE, GREY, BLUE)
 """Of the structures in their order; those that are hard to see on a dark sky come last."""
@@ -37,9 +50,7 @@ class Overlaid(Protocol):
         """(K, H, W) bool, or None where nobody knows."""
 
 
-def draw_overlays(
-    probe: str, overlays: Sequence[Overlaid], names: Sequence[str], folder: Path
-) -> list[tuple[Path, str]]:
+def draw_overlays(probe: str, overlays: Sequence[Overlaid], names: Sequence[str], folder: Path) -> Captioned:
     """The figure of a probe that finds structure, with its caption; nothing without galaxies."""
     if not overlays:
         return []
@@ -73,9 +84,7 @@ def overlay_figure(overlays: Sequence[Overlaid], names: Sequence[str], out: Path
             _panel(figure.add_axes(place), image, maps, title)
     keys = [Line2D([], [], color=colour, label=name) for colour, name in zip(COLOURS, names, strict=False)]
     figure.legend(handles=keys, loc="upper left", ncols=len(names), borderaxespad=0.3)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    # Halved colour resolution would blur the thin outlines.
-    figure.savefig(out, dpi=DPI, facecolor="white", pil_kwargs={"quality": 80, "subsampling": 0})
+    write_figure(figure, out, quality=80, subsampling=0)  # halved colour resolution would blur the thin outlines
 
 
 _Panel = tuple[np.ndarray, np.ndarray | None, str]

@@ -4,7 +4,6 @@ The first is the figure of Galaxy Zoo DECaLS (Walmsley et al. 2022, arXiv:2102.0
 often sure of a wrong number of votes; the mixture of many is wider, and holds the number that came.
 """
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,9 +14,8 @@ from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from selfsup.report.figures import BLUE, DPI, PALETTE, STYLE, VERMILION, WIDTH_PX
+from selfsup.report.style import ACROSS, BLUE, DPI, PALETTE, STYLE, VERMILION, WIDTH_PX, page, write_figure
 
-_ACROSS = 3  # panels of calibration curves
 _ROW_IN = 1.9
 _LEGEND_IN = 0.4
 
@@ -71,36 +69,31 @@ def one_against_all(forecasts: Sequence[Forecast], out: Path) -> None:
         axis.set_xlabel("votes")
     for axis in axes[0, 1:]:
         axis.legend(loc="best", fontsize=8)
-    _write(figure, out)
+    write_figure(figure, out)
 
 
 @rc_context(STYLE)
 def calibration_curves(curves: Mapping[str, Mapping[str, Binned]], out: Path) -> None:
     """Question -> who predicted -> curve: a panel a question, what happened against what was predicted."""
-    rows = max(1, math.ceil(len(curves) / _ACROSS))
-    figure = Figure(figsize=(WIDTH_PX / DPI, _LEGEND_IN + 2.6 * rows), dpi=DPI, layout="constrained")
-    axes = list(figure.subplots(rows, _ACROSS, squeeze=False, sharex=True, sharey=True).flat)
+    figure, axes = page(len(curves), 2.6, _LEGEND_IN, ACROSS, sharex=True, sharey=True)
     for axis, (question, lines) in zip(axes, curves.items(), strict=False):
         axis.plot([0, 1], [0, 1], color="#999999", linewidth=1, linestyle="--")
         for colour, (who, curve) in zip(PALETTE, lines.items(), strict=False):
             axis.plot(curve.predicted, curve.observed, color=colour, marker="o", markersize=3, label=who)
         axis.set_title(question)
-    for axis in axes[max(0, len(curves) - _ACROSS) : len(curves)]:
+    for axis in axes[max(0, len(curves) - ACROSS) : len(curves)]:
         axis.tick_params(labelbottom=True)  # also above a place that is empty
-    for axis in axes[len(curves) :]:
-        axis.set_axis_off()
     figure.supxlabel("predicted", fontsize=10)
     figure.supylabel("observed", fontsize=10)
     axes[0].legend(fontsize=8)
-    _write(figure, out)
+    write_figure(figure, out)
 
 
 @rc_context(STYLE)
 def coverage_bars(coverage: Mapping[str, Mapping[float, float]], out: Path) -> None:
     """Who predicted -> level -> share of counts inside: bars beside the line that the level promises."""
     levels = list(dict.fromkeys(level for values in coverage.values() for level in values))
-    figure = Figure(figsize=(WIDTH_PX / DPI, 3.4), dpi=DPI, layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = page(1, 3.4)
     width = 0.8 / max(1, len(coverage))
     for place, (colour, (who, values)) in enumerate(zip(PALETTE, coverage.items(), strict=False)):
         at = np.arange(len(levels)) - 0.4 + (place + 0.5) * width
@@ -112,7 +105,7 @@ def coverage_bars(coverage: Mapping[str, Mapping[float, float]], out: Path) -> N
     axis.set(ylim=(0, 1.12), ylabel="share of counts inside")
     axis.grid(visible=False, axis="x")
     figure.legend(loc="outside upper left", ncols=max(1, len(coverage)), fontsize=8)
-    _write(figure, out)
+    write_figure(figure, out)
 
 
 def _outcomes(axis: Axes, pmfs: np.ndarray, observed: int, who: str) -> None:
@@ -122,8 +115,3 @@ def _outcomes(axis: Axes, pmfs: np.ndarray, observed: int, who: str) -> None:
         axis.plot(votes, pmfs.T, color=BLUE, linewidth=0.7, alpha=0.5)
     axis.plot(votes, pmfs.mean(0), color=BLUE, linewidth=2.4, label=who)
     axis.axvline(observed, color=VERMILION, linewidth=1.4, linestyle="--", label="observed")
-
-
-def _write(figure: Figure, out: Path) -> None:
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white")

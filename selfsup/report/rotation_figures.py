@@ -5,11 +5,9 @@ from pathlib import Path
 
 import numpy as np
 from matplotlib import rc_context
-from matplotlib.figure import Figure
 
-from selfsup.report.figures import DPI, GREY, PALETTE, STYLE, WIDTH_PX
+from selfsup.report.style import GREY, PALETTE, STYLE, Captioned, page, write_figure
 
-Captioned = list[tuple[Path, str]]
 Curves = Mapping[str, Mapping[str, list[float]]]
 LINES = {1.0: "the turn changes nothing", 0.0: "as far from itself as another galaxy"}
 """Stability -> what it means."""
@@ -33,8 +31,7 @@ def draw_rotation(probe: str, curves: Curves, folder: Path) -> Captioned:
 @rc_context(STYLE)
 def stability_curves(curves: Curves, out: Path) -> None:
     """Encoder -> {"angle_deg", "mean", "std"}: stability against the angle, one deviation over galaxies as a band."""
-    figure = Figure(figsize=(WIDTH_PX / DPI, 4.4), dpi=DPI, layout="constrained")
-    axis = figure.subplots()
+    figure, (axis,) = page(1, 4.4)
     for place, meaning in LINES.items():
         axis.axhline(place, color=GREY, linestyle="--", linewidth=1.2)
         axis.text(2, place, meaning, color=GREY, fontsize=8, va="bottom")
@@ -45,5 +42,4 @@ def stability_curves(curves: Curves, out: Path) -> None:
     axis.set_xticks(range(0, 181, 30))
     axis.set(xlabel="angle between two pictures of a galaxy, degrees", ylabel="stability", xlim=(0, 180))
     axis.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(curves), borderaxespad=0.2)
-    out.parent.mkdir(parents=True, exist_ok=True)
-    figure.savefig(out, dpi=DPI, facecolor="white")
+    write_figure(figure, out)

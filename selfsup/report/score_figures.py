@@ -5,17 +5,11 @@ from pathlib import Path
 
 import numpy as np
 
-from selfsup.report.figures import (
-    answer_errors,
-    confusion_matrix,
-    few_shot_curve,
-    is_headline,
-    probe_bars,
-    regression_scatter,
-)
+from selfsup.report.curves import is_headline
+from selfsup.report.figures import answer_errors, confusion_matrix, few_shot_curve, probe_bars, regression_scatter
 from selfsup.report.galaxy_map import galaxy_map
+from selfsup.report.style import Captioned
 
-Captioned = list[tuple[Path, str]]
 Curves = Mapping[str, Mapping[str, list[float]]]
 
 

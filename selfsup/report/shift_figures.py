@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 
-from selfsup.report.figures import STYLE, contact_sheet, curves_with_error, probe_bars
+from selfsup.report.figures import contact_sheet, curves_with_error, probe_bars
 
 SHOWN = {
     "balanced_accuracy": "balanced accuracy",
@@ -19,7 +18,6 @@ SHOWN = {
 """Metric -> title of its panel."""
 
 
-@rc_context(STYLE)
 def survey_bars(metrics: Mapping[str, Mapping[str, float]], out: Path) -> None:
     """Survey -> metric -> value: a panel for each metric, a bar for each survey."""
     chosen = {who: {title: values[name] for name, title in SHOWN.items()} for who, values in metrics.items()}

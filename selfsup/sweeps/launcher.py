@@ -5,7 +5,6 @@ next (dtype, seeds, environment).
 """
 
 import logging
-import os
 import shlex
 import signal
 import sys
@@ -26,7 +25,7 @@ from selfsup.sweeps.job import Job, compose
 from selfsup.sweeps.ledger import DONE, Ledger, Record
 from selfsup.sweeps.process import OUTPUT
 from selfsup.sweeps.table import Table
-from selfsup.types import ConfigError
+from selfsup.types import ConfigError, Interrupted
 
 log = logging.getLogger(__name__)
 
@@ -36,17 +35,6 @@ class JobFailed(ConfigError):
 
     A ConfigError, so that the command ends with this message alone: the traceback is the job's, in its output.
     """
-
-
-class Stopped(SystemExit):
-    """The sweep was asked to stop, and has; the message says how to go on."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(os.EX_TEMPFAIL)
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
 
 
 @dataclass
@@ -89,7 +77,7 @@ class Processes(Launcher):
         """Run these jobs -> what each returned; an error for one that left no result, raised when it is looked at.
 
         Raises:
-            Stopped: a signal asked to stop; what was at work has ended, and can go on.
+            Interrupted: a signal asked to stop; what was at work has ended, and can go on.
         """
         setup_globals()
         configure_log(self._config.hydra.hydra_logging, self._config.hydra.verbose)
@@ -100,7 +88,7 @@ class Processes(Launcher):
             records = [self._record(job) for job in jobs]
             by = self._run(jobs, records)
         if by is not None:
-            raise Stopped(f"stopped by {by.name}. {self._how_to_go_on()}")
+            raise Interrupted(f"stopped by {by.name}. {self._how_to_go_on()}")
         return [self._returned(job, record) for job, record in zip(jobs, records, strict=True)]
 
     def _record(self, job: Job) -> Record:

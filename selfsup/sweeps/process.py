@@ -14,8 +14,9 @@ from pathlib import Path
 from typing import IO
 
 from selfsup.sweeps.ledger import DONE, FAILED, INTERRUPTED
-from selfsup.sweeps.reasons import RESUMABLE, oom_kills, reason, tail
+from selfsup.sweeps.reasons import oom_kills, reason, tail
 from selfsup.sweeps.result import RESULT
+from selfsup.types import RESUMABLE
 
 OUTPUT = "output.log"
 

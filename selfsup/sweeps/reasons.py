@@ -6,8 +6,6 @@ import shutil
 import signal
 from pathlib import Path
 
-RESUMABLE = os.EX_TEMPFAIL
-"""Exit code of a training that was asked to stop, and can go on."""
 TAIL_BYTES = 64 * 1024
 LONGEST = 300
 """Characters of a reason."""

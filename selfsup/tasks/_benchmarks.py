@@ -6,8 +6,6 @@ that tables show, and whom to cite. `digest` is its protocol: numbers under diff
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,14 +17,13 @@ from omegaconf import DictConfig, OmegaConf
 from selfsup.config import build, nearest
 from selfsup.data.datamodule import PARTS, GalaxyData
 from selfsup.data.source import Source
+from selfsup.evaluate import TEST, TRAIN
 from selfsup.probes.base import CatalogueProbe
-from selfsup.tasks._plain import plain
+from selfsup.tasks._plain import digest, plain
 from selfsup.types import ConfigError
 
 VERSION = 1
 """Of the protocol: raised when something that is in no configuration changes the scores."""
-FIT = ("train", "val")
-"""Parts that every probe is fitted on, its settings chosen there too."""
 KEYS = ("overrides", "folder", "elsewhere", "metric", "higher_is_better", "cite")
 ELSEWHERE = ("overrides", "folder", "parts")
 _PLACES = ("folder", "cache", "max_unreadable_share")
@@ -62,7 +59,7 @@ class Benchmark:
         """Of all that decides the scores, apart from the encoder and the files themselves."""
         said = {"version": VERSION, "fit": _kind(self.fit), "scored": _kind(self.scored), "parts": list(self.parts)}
         said["probe"] = plain(self.probe[1])
-        return hashlib.sha256(json.dumps(said, sort_keys=True).encode()).hexdigest()[:16]
+        return digest(said)
 
     def build(self, trust: Sequence[str]) -> tuple[GalaxyData, GalaxyData, CatalogueProbe]:
         """What the probe is fitted on, what it is scored on, and the probe.
@@ -75,9 +72,9 @@ class Benchmark:
         probe = build(self.probe[1], "probe", trust=trust)
         if not isinstance(probe, CatalogueProbe):
             raise ConfigError(f"benchmark.{self.name}: probe={self.probe[0]} is no probe of embeddings; choose another")
-        data = GalaxyData(fit, batch_size=256, workers=0, seed=0, splits=FIT)
+        data = GalaxyData(fit, batch_size=256, workers=0, seed=0, splits=TRAIN)
         same = scored is fit
-        return data, data if same else GalaxyData(scored, batch_size=256, workers=0, seed=0, splits=FIT), probe
+        return data, data if same else GalaxyData(scored, batch_size=256, workers=0, seed=0, splits=TRAIN), probe
 
 
 def read_benchmarks(cfg: DictConfig, size_px: int) -> list[Benchmark]:
@@ -101,7 +98,7 @@ def _benchmark(name: str, values: dict[str, Any], root: str | None, places: dict
     fit = _placed(cfg.data, root, values["folder"], places)
     other = values["elsewhere"]
     if other is None:
-        scored, parts = fit, ("test",)
+        scored, parts = fit, TEST
     else:
         elsewhere = hydra.compose("config", list(other["overrides"]))
         scored, parts = _placed(elsewhere.data, root, other["folder"], places), tuple(other["parts"])

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import Any
 
@@ -13,10 +11,11 @@ import torch
 from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import as_float
 from selfsup.encoders.base import Encoder
+from selfsup.evaluate import TEST, TRAIN
 from selfsup.objectives.supervised import Supervised
 from selfsup.probes.draws import affordable, balanced_draw
 from selfsup.probes.label_efficiency import FEWEST_DRAWS, scores_of
-from selfsup.tasks.pretrain import TEST, TRAIN
+from selfsup.tasks._plain import digest
 from selfsup.training.finetune import FineTuning, fine_tune
 from selfsup.types import ConfigError, DataError
 from selfsup.views.multiview import MultiView
@@ -49,8 +48,7 @@ class FineTuned:
     def galaxies(self) -> str:
         """Digest of those that are learned from and asked about, and of their classes."""
         parts = ((self.rows, self.target), (self.asked, self.true))
-        told = [[[self.data.packed.ids[row] for row in rows], label.tolist()] for rows, label in parts]
-        return hashlib.sha256(json.dumps(told).encode()).hexdigest()[:16]
+        return digest([[[self.data.packed.ids[row] for row in rows], label.tolist()] for rows, label in parts])
 
     def points(
         self,

@@ -12,7 +12,7 @@ from selfsup.objectives.base import Objective
 from selfsup.objectives.denoise import Denoise
 from selfsup.objectives.hybrid import Hybrid
 from selfsup.objectives.mae import MAE
-from selfsup.report.figures import contact_sheet
+from selfsup.report.figures import galaxy_sheet
 from selfsup.tasks._report import Figures, pictures
 
 GALAXIES, ACROSS = 6, 2
@@ -38,10 +38,7 @@ def draw_reconstructions(objective: Objective, data: GalaxyData, rows: np.ndarra
             painted = _painted(part, as_float(image.to(device_of(part))))
         if painted:
             out = folder / f"{name}_reconstruction.png".removeprefix("_")
-            galaxies = list(zip(*(pictures(column) for column in painted.values()), strict=True))
-            lines = [galaxies[at : at + ACROSS] for at in range(0, len(galaxies), ACROSS)]
-            sheet = [[panel for galaxy in line for panel in galaxy] for line in lines]
-            contact_sheet(sheet, [""] * len(sheet), list(painted) * len(lines[0]), out)
+            galaxy_sheet({column: pictures(values) for column, values in painted.items()}, out, side_by_side=ACROSS)
             figures.append((out, f"What {name or 'the objective'} makes of galaxies: {', '.join(painted)}."))
     return figures
 

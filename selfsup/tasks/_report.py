@@ -17,7 +17,8 @@ from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import as_float
 from selfsup.evaluate import Evaluation
 from selfsup.report.cluster_figures import draw_clusters
-from selfsup.report.figures import contact_sheet, loss_curves
+from selfsup.report.curves import loss_curves
+from selfsup.report.figures import galaxy_sheet
 from selfsup.report.neighbour_figures import draw_neighbours
 from selfsup.report.overlays import draw_overlays
 from selfsup.report.rotation_figures import draw_rotation
@@ -64,9 +65,7 @@ def draw_views(views: MultiView, data: GalaxyData, out: Path, galaxies: int) -> 
     columns = {"packed": as_float(image)} | {
         f"{k} {i + 1}": v for k, copies in made.items() for i, v in enumerate(copies)
     }
-    shown = [pictures(value) for value in columns.values()]
-    sheet = [[column[row] for column in shown] for row in range(len(rows))]
-    contact_sheet(sheet, ["" for _ in rows], list(columns), out)
+    galaxy_sheet({name: pictures(value) for name, value in columns.items()}, out)
 
 
 def publish(

@@ -14,10 +14,10 @@ from selfsup.catalogue import Catalogue
 from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import embed
 from selfsup.encoders.base import Encoder
-from selfsup.evaluate import fit_pixels, labelled, project
+from selfsup.evaluate import TRAIN, fit_pixels, labelled, project
 from selfsup.report.benchmark_file import Record, read_record, with_spread, write_record
 from selfsup.report.methods import encoder_name
-from selfsup.tasks._benchmarks import FIT, Benchmark
+from selfsup.tasks._benchmarks import Benchmark
 from selfsup.training.secrets import redact
 from selfsup.types import ConfigError
 
@@ -121,7 +121,7 @@ def shown(record: Record, benchmarks: Sequence[Benchmark], who: str) -> dict[str
 
 def _score(benchmark: Benchmark, encoders: Mapping[str, Describer], trust: Sequence[str]) -> dict[str, Any]:
     fit, scored, probe = benchmark.build(trust)
-    fitted, asked = (fit, labelled(fit, FIT)), (scored, labelled(scored, benchmark.parts))
+    fitted, asked = (fit, labelled(fit, TRAIN)), (scored, labelled(scored, benchmark.parts))
     scores = {}
     for who, encoder in encoders.items():
         found = probe(*encoder(fitted, asked)).metrics

@@ -94,13 +94,7 @@ def _answers(tables: Mapping[str, Rows], task: Any) -> Iterator[str]:
     ):
         some = [row for row in rows if row["of"] == which]
         yield f"### {what}\n\n{_by_question(some)}"
-    yield f"### Area under the ROC curve\n\n{beside(tables['roc'], ['question', 'answer'], 'predictor', ['auc'])}"
-    yield _folded(
-        "True positive rate / precision / accuracy, where the predicted fraction is above a threshold",
-        beside(
-            tables["thresholds"], ["question", "answer", "threshold"], "predictor", ["tpr", "precision", "accuracy"]
-        ),
-    )
+    yield from _detections(tables, "fraction")
 
 
 def _classes(tables: Mapping[str, Rows]) -> Iterator[str]:
@@ -108,16 +102,20 @@ def _classes(tables: Mapping[str, Rows]) -> Iterator[str]:
     if not rows:
         return
     yield f"## Classes\n\n{_by_question(rows)}"
-    yield f"### Area under the ROC curve\n\n{beside(tables['roc'], ['question', 'answer'], 'predictor', ['auc'])}"
-    yield _folded(
-        "True positive rate / precision / accuracy, where the predicted chance is above a threshold",
-        beside(
-            tables["thresholds"], ["question", "answer", "threshold"], "predictor", ["tpr", "precision", "accuracy"]
-        ),
-    )
+    yield from _detections(tables, "chance")
     yield _folded(
         "Galaxies: true / predicted",
         beside(tables["labels"], ["question", "answer"], "predictor", ["true", "predicted"]),
+    )
+
+
+def _detections(tables: Mapping[str, Rows], what: str) -> Iterator[str]:
+    """How each answer is found, by what is predicted of it: at all thresholds together, and at each."""
+    yield f"### Area under the ROC curve\n\n{beside(tables['roc'], ['question', 'answer'], 'predictor', ['auc'])}"
+    keys, values = ["question", "answer", "threshold"], ["tpr", "precision", "accuracy"]
+    yield _folded(
+        f"True positive rate / precision / accuracy, where the predicted {what} is above a threshold",
+        beside(tables["thresholds"], keys, "predictor", values),
     )
 
 

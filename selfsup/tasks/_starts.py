@@ -34,7 +34,7 @@ def read_starts(cfg: DictConfig) -> dict[str, list[Path]]:
     faults = []
     if task["plain"] not in starts:
         faults.append(f"task.plain: {task['plain']} is none of task.checkpoints: {', '.join(starts)}")
-    elif len(starts[task["plain"]]) and task["mode"] == "both":
+    elif starts[task["plain"]] and task["mode"] == "both":
         faults.append(
             f"task.plain: with task.mode=both it must be untrained; write task.checkpoints.{task['plain']}=null"
         )

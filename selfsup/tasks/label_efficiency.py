@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -17,22 +15,20 @@ from selfsup.data.datamodule import GalaxyData
 from selfsup.data.source import Source
 from selfsup.embed import embed
 from selfsup.encoders.base import Encoder
-from selfsup.evaluate import labelled
+from selfsup.evaluate import TEST, TRAIN, labelled
 from selfsup.probes.label_efficiency import LabelEfficiency
-from selfsup.report.figures import few_shot_curve
-from selfsup.report.label_table import label_table
+from selfsup.report.label_table import draw_labels, label_table
 from selfsup.report.labels_saved import Curve as ByLabels
 from selfsup.report.labels_saved import labels_saved
 from selfsup.report.run_report import write_report
 from selfsup.report.statistics import interval
 from selfsup.tasks._curves import Curves, Point, scores_by_labels
 from selfsup.tasks._finetuned import FineTuned
-from selfsup.tasks._plain import plain
+from selfsup.tasks._plain import digest, plain
 from selfsup.tasks._report import command, show
 from selfsup.tasks._scoring import weights_digest
 from selfsup.tasks._sizes import at_trained_size
 from selfsup.tasks._starts import read_starts, start_of
-from selfsup.tasks.pretrain import TEST, TRAIN
 
 # The encoders are the checkpoints'; data and views are checked when their size is known.
 USES = ()
@@ -79,24 +75,23 @@ def run(cfg: DictConfig) -> dict[str, float]:
 
 
 def _curves(mode: str, starts: Mapping[str, list[Path]]) -> Iterator[Curve]:
-    """A curve of each start, or two; from scratch, to be frozen is no training."""
+    """A curve of each start, or two; an untrained one always learns, for that is training from scratch."""
     for name, paths in starts.items():
-        if mode != "both" or not paths:
-            yield Curve(name, paths, learns=mode != "frozen")
-        else:
+        if mode == "both" and paths:
             yield Curve(f"{name} frozen", paths, learns=False)
             yield Curve(f"{name} fine-tuned", paths, learns=True)
+        else:
+            yield Curve(name, paths, learns=not paths or mode == "finetune")
 
 
 def _frozen(cfg: DictConfig, data: GalaxyData, curve: Curve, start: Callable[[int], Encoder]) -> list[Point]:
     """A linear classifier of what the encoder says, in evaluation mode."""
     probe = LabelEfficiency("label", cfg.task.n_per_class, cfg.task.draws, cfg.task.c, cfg.task.max_iter)
     rows = (labelled(data, TRAIN), labelled(data, TEST))
-    turns = max(1, len(curve.starts))
+    turns = len(curve.starts)
     points: list[Point] = []
     for turn in range(turns):
-        encoder = start(turn) if curve.starts else start(cfg.seed)
-        found = probe(*(embed(encoder, data.catalogue_loader(r), data.catalogue_columns(r)) for r in rows)).curve
+        found = probe(*(embed(start(turn), data.catalogue_loader(r), data.catalogue_columns(r)) for r in rows)).curve
         fits = [dict(zip(found, fit, strict=True)) for fit in zip(*found.values(), strict=True)]
         points += [fit for fit in fits if fit["draw"] % turns == turn]
     return points
@@ -112,8 +107,7 @@ def _learned(
     views = _sized(cfg.task.augmentation, data.source.size_px)
     tuned = FineTuned(data, build(views, "augmentation", trust=tuple(cfg.trust)), numbers)
     encoders = [weights_digest(start(turn)) for turn in range(max(1, len(curve.starts)))]
-    told = [VERSION, data.source.size_px, numbers, plain(views), tuned.galaxies, encoders]
-    protocol = hashlib.sha256(json.dumps(told, sort_keys=True).encode()).hexdigest()[:16]
+    protocol = digest([VERSION, data.source.size_px, numbers, plain(views), tuned.galaxies, encoders])
     known = {(int(point["labels"]), int(point["draw"])) for point in kept.points(curve.name, protocol)}
     if known:
         log.info("%s: %d fits were made before and are not made again", curve.name, len(known))
@@ -145,7 +139,7 @@ def _report(cfg: DictConfig, folder: Path, curves: Mapping[str, ByLabels], unrea
     scores = {f"{name}/{key}": value for name, values in means.items() for key, value in values.items()}
     scores |= {f"saved/{name}/n{n}": each.factor for name, found in saved.items() for n, each in found.items()}
     out = folder / "figures" / "labels.png"
-    few_shot_curve({name: _shown(curve) for name, curve in curves.items()}, out)
+    draw_labels(curves, out)
     caption = f"{cfg.task.metric} on the test part, mean and 95 % interval over {cfg.task.draws} draws of labels."
     write_report(
         folder,
@@ -161,9 +155,3 @@ def _report(cfg: DictConfig, folder: Path, curves: Mapping[str, ByLabels], unrea
     )
     show(scores)
     return scores
-
-
-def _shown(curve: ByLabels) -> dict[str, list[float]]:
-    found = [interval(values) for values in curve.values()]
-    reach = [each.high - each.mean for each in found]
-    return {"n": [float(n) for n in curve], "mean": [each.mean for each in found], "std": reach}

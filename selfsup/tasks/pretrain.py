@@ -20,7 +20,8 @@ from selfsup.data.datamodule import GalaxyData
 from selfsup.data.source import Source
 from selfsup.durable import replacing
 from selfsup.encoders.base import Encoder
-from selfsup.evaluate import Evaluation, evaluate, evaluate_pixels, require_maps, score_head
+from selfsup.evaluate import TEST, TRAIN, Evaluation, evaluate, evaluate_pixels, require_maps
+from selfsup.evaluate_head import score_head
 from selfsup.objectives.base import Objective
 from selfsup.probes.base import Probe
 from selfsup.report.run_report import write_report
@@ -45,10 +46,11 @@ from selfsup.types import ConfigError
 USES = tuple(CONTRACTS)
 CONFIG = "config.yaml"
 """The whole configuration of a run, resolved, in its folder."""
-TRAIN, TEST = ("train", "val"), ("test",)
-"""Parts that the final probes are fitted on and scored on."""
 SCORED = {"test": (TRAIN, TEST), "val": (("train",), ("val",))}
-"""`task.score_on` -> such parts. What is chosen by the validation part may still be reported on the test part."""
+"""`task.score_on` -> parts that the final probes are fitted on and scored on.
+
+What is chosen by the validation part may still be reported on the test part.
+"""
 log = logging.getLogger(__name__)
 
 

@@ -8,13 +8,13 @@ from omegaconf import DictConfig
 from selfsup.config import build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.embed import load_objective, load_untrained
-from selfsup.evaluate import evaluate, evaluate_pixels, require_maps, score_head
+from selfsup.evaluate import TEST, TRAIN, evaluate, evaluate_pixels, require_maps
+from selfsup.evaluate_head import score_head
 from selfsup.report.run_report import write_report
 from selfsup.tasks._plain import plain
 from selfsup.tasks._predictions import save_predictions
 from selfsup.tasks._report import command, draw_evaluations, show
 from selfsup.tasks._sizes import at_trained_size
-from selfsup.tasks.pretrain import TEST, TRAIN
 
 # The encoder is the checkpoint's; the data node is checked when its size is known.
 USES = ("probe",)

@@ -122,7 +122,7 @@ def _draw_sheet(folder: Path, found: Galaxies, files: list[Path], families: bool
         first = range(min(len(files), COLUMNS * ROWS))
         rows = {str(start): list(first[start : start + COLUMNS]) for start in first[::COLUMNS]}
     sheet = [[np.asarray(Image.open(files[position])) for position in row] for row in rows.values()]
-    contact_sheet(sheet, list(rows) if families else [""] * len(rows), [], folder / "contact_sheet.png")
+    contact_sheet(sheet, list(rows) if families else [], [], folder / "contact_sheet.png")
 
 
 def _write_readme(folder: Path, source: Synthetic, count: int) -> None:

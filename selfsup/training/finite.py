@@ -7,6 +7,7 @@ waiting for it.
 from collections.abc import Sequence
 
 import torch
+from lightly.utils.dist import world_size
 from torch import Tensor, distributed
 
 from selfsup.training.ranks import said_by_all
@@ -26,13 +27,12 @@ def check_finite(loss: Tensor, step: int, ids: Sequence[str]) -> None:
     Raises:
         NonFiniteLossError: with the step and the galaxy ids; the same on all ranks.
     """
-    ranks = _ranks()
     finite = torch.isfinite(loss).float()
-    if ranks > 1:
+    if world_size() > 1:
         distributed.all_reduce(finite, distributed.ReduceOp.MIN)
     if finite:
         return
-    place = f"at step {step}" + (f" on rank {distributed.get_rank()}" if ranks > 1 else "")
+    place = f"at step {step}" + (f" on rank {distributed.get_rank()}" if world_size() > 1 else "")
     raise NonFiniteLossError(said_by_all(_fault(loss, place, ids)))
 
 
@@ -44,7 +44,7 @@ def mean_over_galaxies(loss: Loss, galaxies: int) -> Loss:
         galaxies: in this rank's batch.
     """
     values = [loss.total, *loss.log.values()]
-    if _ranks() > 1:
+    if world_size() > 1:
         flat = torch.stack([value.detach().to(loss.total.device, torch.float32) for value in values])
         summed = torch.cat([flat * galaxies, flat.new_tensor([galaxies])])
         distributed.all_reduce(summed)
@@ -58,7 +58,3 @@ def _fault(loss: Tensor, place: str, ids: Sequence[str]) -> str:
         return ""
     more = f" and {len(ids) - NAMED} more" if len(ids) > NAMED else ""
     return f"the loss is {loss.item()} {place}; galaxies of this batch: {', '.join(ids[:NAMED])}{more}"
-
-
-def _ranks() -> int:
-    return distributed.get_world_size() if distributed.is_available() and distributed.is_initialized() else 1

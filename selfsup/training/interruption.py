@@ -21,28 +21,13 @@ import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from selfsup.checkpoint import LAST
+from selfsup.types import Interrupted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 """What batch systems send before they kill, and Ctrl-C."""
-RESUMABLE = os.EX_TEMPFAIL
-"""Exit code 75, sysexits.h: a temporary failure, try again."""
 HURRY_AFTER_S = 1.0
 """A second signal ends the process at once; sooner, it is the first once more: timeout(1) sends each one twice."""
 _deaf = threading.Event()
-
-
-class Interrupted(SystemExit):
-    """The training was asked to stop, and has; the message says how to go on.
-
-    Not an error of any job, so a sweep that waits for this one stops too.
-    """
-
-    def __init__(self, message: str, code: int) -> None:
-        super().__init__(code)
-        self.message = message
-
-    def __str__(self) -> str:
-        return self.message
 
 
 def how_to_go_on(folder: Path) -> str:
@@ -68,12 +53,18 @@ def stoppable(folder: Path) -> Iterator[None]:
             _hurry(number)
         elif not asked_s:
             asked_s.append(time.monotonic())
-            raise Interrupted(f"stopped by {signal.Signals(number).name}. {how_to_go_on(folder)}", RESUMABLE)
+            raise Interrupted(f"stopped by {signal.Signals(number).name}. {how_to_go_on(folder)}")
 
-    before = _listen(stop)
+    with listening(stop), deaf_children():
+        yield
+
+
+@contextmanager
+def listening(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """Within, this is called at each signal that is not ignored; afterwards, what was before."""
+    before = _listen(hear)
     try:
-        with deaf_children():
-            yield
+        yield
     finally:
         for each, handler in before.items():
             signal.signal(each, handler)
@@ -155,7 +146,7 @@ class Interruption(Checkpoint):
             raise Interrupted("", 0)
         by = self._asked.name if self._asked else "a signal to another process"
         when = f"after step {trainer.global_step}, which is saved" if trainer.global_step else "before the first step"
-        raise Interrupted(f"stopped by {by} {when}. {how_to_go_on(self._folder)}", RESUMABLE)
+        raise Interrupted(f"stopped by {by} {when}. {how_to_go_on(self._folder)}")
 
 
 def _listen(hear: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, Any]:

@@ -13,8 +13,6 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
 
@@ -23,8 +21,9 @@ from hydra.types import RunMode
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from selfsup.data.processors import processors
-from selfsup.training.interruption import RESUMABLE, SIGNALS, Interrupted, how_to_go_on
+from selfsup.training.interruption import how_to_go_on, listening
 from selfsup.training.ranks import environment
+from selfsup.types import RESUMABLE, Interrupted
 
 GRACE_S = 30.0
 """After a process has failed, the others may close their files so long."""
@@ -50,20 +49,34 @@ def launch(devices: int, folder: Path) -> dict[str, float]:
         SystemExit: a process failed, with its exit code; it has said why.
         RuntimeError: the same in a sweep, which goes on.
     """
-    port = _free_port()
-    with _handing_on() as (processes, heard):
-        for rank in range(devices):
-            processes.append(subprocess.Popen(_command(), env=_environment(rank, devices, port)))
-        codes = _attend(processes)
+    codes, heard = _run(devices)
     if RESUMABLE in codes:
-        raise Interrupted("", RESUMABLE)  # the process has said how to go on
+        raise Interrupted("")  # the process has said how to go on
     if heard and any(codes):
-        raise Interrupted(f"stopped by {heard[0].name}. {how_to_go_on(folder)}", RESUMABLE)
+        raise Interrupted(f"stopped by {heard[0].name}. {how_to_go_on(folder)}")
     for rank, code in enumerate(codes):
         if code:
             _fail(rank, code)
     metrics = json.loads((folder / "report.json").read_text())["metrics"]
     return {name: math.nan if value is None else value for name, value in metrics.items()}
+
+
+def _run(devices: int) -> tuple[list[int], list[signal.Signals]]:
+    """Start the processes and wait for them -> exit codes, and the signals that were handed on: they decide."""
+    processes: list[subprocess.Popen[bytes]] = []
+    heard: list[signal.Signals] = []
+
+    def hand_on(number: int, frame: FrameType | None) -> None:
+        del frame
+        heard.append(signal.Signals(number))
+        for process in processes:
+            process.send_signal(number)
+
+    port = _free_port()
+    with listening(hand_on):
+        for rank in range(devices):
+            processes.append(subprocess.Popen(_command(), env=_environment(rank, devices, port)))
+        return _attend(processes), heard
 
 
 def _command() -> list[str]:
@@ -91,27 +104,6 @@ def _free_port() -> int:
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         return int(free.getsockname()[1])
-
-
-@contextmanager
-def _handing_on() -> Iterator[tuple[list[subprocess.Popen[bytes]], list[signal.Signals]]]:
-    """Signals go to the processes, which decide; yields a list to fill with those, and one of what was heard."""
-    processes: list[subprocess.Popen[bytes]] = []
-    heard: list[signal.Signals] = []
-
-    def hand_on(number: int, frame: FrameType | None) -> None:
-        del frame
-        heard.append(signal.Signals(number))
-        for process in processes:
-            process.send_signal(number)
-
-    listened = [each for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN]
-    before = {each: signal.signal(each, hand_on) for each in listened}
-    try:
-        yield processes, heard
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 def _attend(processes: list[subprocess.Popen[bytes]]) -> list[int]:

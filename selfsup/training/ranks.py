@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from datetime import timedelta
 from typing import TypeVar
 
+from lightly.utils.dist import world_size
 from lightning.fabric.plugins.environments.cluster_environment import ClusterEnvironment
 from lightning.fabric.plugins.environments.lightning import LightningEnvironment
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
@@ -134,10 +135,9 @@ def environment() -> ClusterEnvironment | None:
 
 def said_by_all(text: str) -> str:
     """What the processes of a training say, in their order, those that say nothing left out; all have to ask."""
-    if not (distributed.is_available() and distributed.is_initialized()):
-        return text
-    said = [""] * distributed.get_world_size()
-    distributed.all_gather_object(said, text)
+    said = [text] * world_size()
+    if len(said) > 1:
+        distributed.all_gather_object(said, text)
     return "\n".join(filter(None, said))
 
 

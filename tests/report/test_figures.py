@@ -1,10 +1,8 @@
-import csv
-
 import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.report import figures
+from selfsup.report import figures, style
 
 
 def pixels(path):
@@ -15,52 +13,6 @@ def pixels(path):
 def has_colour(path, colour):
     red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
     return bool((np.abs(pixels(path) - [red, green, blue]).max(axis=2) <= 2).any())
-
-
-def write_metrics(path, rows):
-    columns = sorted({name for row in rows for name in row})
-    with path.open("w", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        writer.writeheader()
-        writer.writerows(rows)
-    return path
-
-
-def test_a_repeated_step_keeps_its_last_value_and_empty_or_infinite_cells_are_skipped(tmp_path):
-    rows = [
-        {"step": 1, "loss": 9.0},
-        {"step": 2, "loss": 8.0, "lr": 0.1},
-        {"step": 2, "loss": 5.0},
-        {"step": 3, "loss": float("nan")},
-        {"step": 3, "probe/knn/accuracy": 0.5},
-    ]
-    series = figures._series(write_metrics(tmp_path / "metrics.csv", rows))
-    assert series == {"loss": {1: 9.0, 2: 5.0}, "lr": {2: 0.1}, "probe/knn/accuracy": {3: 0.5}}
-
-
-def test_losses_share_a_panel_rates_too_and_each_probe_has_its_own():
-    one = {0: 1.0}
-    names = ["train/loss", "loss_koleo", "lr", "health/rank", "val/probe/knn/accuracy", "probe/knn/f1"]
-    names += ["probe/linear/f1", "val/probe/knn/k", "val/probe/knn/accuracy_k10"]  # settings and details have no curve
-    panels = figures._panels(dict.fromkeys(names, one))
-    assert {title: sorted(curves) for title, curves in panels.items()} == {
-        "loss": ["loss", "loss_koleo"],
-        "learning rate": ["lr"],
-        "health/rank": ["rank"],
-        "knn": ["accuracy", "f1"],
-        "linear": ["f1"],
-    }
-
-
-def test_loss_curves_are_drawn_at_page_width_even_when_nothing_was_logged(tmp_path):
-    rows = [{"step": step, "loss": 1 / (step + 1), "lr": 0.1} for step in range(200)]
-    figures.loss_curves(write_metrics(tmp_path / "metrics.csv", rows), tmp_path / "new" / "loss.png")
-    image = pixels(tmp_path / "new" / "loss.png")
-    assert image.shape[1] == figures.WIDTH_PX
-    assert has_colour(tmp_path / "new" / "loss.png", figures.BLUE)
-    (tmp_path / "empty.csv").write_text("step,epoch\n")
-    figures.loss_curves(tmp_path / "empty.csv", tmp_path / "empty.png")
-    assert not has_colour(tmp_path / "empty.png", figures.BLUE)
 
 
 def test_confusion_colours_follow_the_row_shares_not_the_counts(tmp_path):
@@ -74,24 +26,24 @@ def test_confusion_colours_follow_the_row_shares_not_the_counts(tmp_path):
 
 def test_an_empty_class_and_many_classes_are_drawn(tmp_path):
     figures.confusion_matrix(np.zeros((20, 20)), [f"class {index}" for index in range(20)], tmp_path / "many.png")
-    assert pixels(tmp_path / "many.png").shape[1] == figures.WIDTH_PX
+    assert pixels(tmp_path / "many.png").shape[1] == style.WIDTH_PX
 
 
 def test_few_shot_draws_every_curve_and_the_baseline(tmp_path):
     curve = {"n": [10, 100, 1000], "mean": [0.5, 0.6, 0.7], "std": [0.1, 0.05, 0.01]}
     lower = {**curve, "mean": [0.4, 0.5, 0.6]}
     figures.few_shot_curve({"trained": curve, "pixels": lower}, tmp_path / "few.png", {"majority": 0.3})
-    assert all(has_colour(tmp_path / "few.png", colour) for colour in (figures.BLUE, figures.VERMILION, figures.GREY))
+    assert all(has_colour(tmp_path / "few.png", colour) for colour in (style.BLUE, style.VERMILION, style.GREY))
     figures.few_shot_curve({"trained": curve}, tmp_path / "one.png")
-    assert not has_colour(tmp_path / "one.png", figures.VERMILION)
+    assert not has_colour(tmp_path / "one.png", style.VERMILION)
 
 
 @pytest.mark.parametrize("n", [50, 4000])
 def test_regression_scatter_draws_few_and_many(tmp_path, n):
     true = np.linspace(0, 1, n)
     figures.regression_scatter(true, true**2, tmp_path / "scatter.png", "redshift")
-    assert has_colour(tmp_path / "scatter.png", figures.VERMILION)
-    assert (tmp_path / "scatter.png").stat().st_size < figures.MOST_BYTES
+    assert has_colour(tmp_path / "scatter.png", style.VERMILION)
+    assert (tmp_path / "scatter.png").stat().st_size < style.MOST_BYTES
 
 
 def test_answer_errors_grow_with_the_answers(tmp_path):
@@ -104,8 +56,8 @@ def test_probe_bars_leave_a_gap_where_an_encoder_has_no_value(tmp_path):
     full = {"linear/accuracy": 0.9, "regression/r2": -0.2}
     figures.probe_bars({"trained": full, "pixels": {"linear/accuracy": 0.5}}, tmp_path / "bars.png")
     figures.probe_bars({"trained": full, "pixels": {}}, tmp_path / "gap.png")
-    assert has_colour(tmp_path / "bars.png", figures.VERMILION)
-    assert not has_colour(tmp_path / "gap.png", figures.VERMILION)
+    assert has_colour(tmp_path / "bars.png", style.VERMILION)
+    assert not has_colour(tmp_path / "gap.png", style.VERMILION)
 
 
 def test_contact_sheet_enlarges_pixels_whole_and_keeps_their_colours(tmp_path):
@@ -124,6 +76,6 @@ def test_a_sheet_of_noise_is_small_enough_and_still_colourful(tmp_path):
     noise = np.random.default_rng(0).integers(0, 60, (3, 4, 96, 96, 3), dtype=np.uint8)
     noise[..., 0] += 150
     figures.contact_sheet([list(row) for row in noise], ["", "", ""], [], tmp_path / "noise.png")
-    assert (tmp_path / "noise.png").stat().st_size < 2 * figures.MOST_BYTES
+    assert (tmp_path / "noise.png").stat().st_size < 2 * style.MOST_BYTES
     image = pixels(tmp_path / "noise.png")[200:300, 200:300]
     assert image[..., 0].mean() > image[..., 1].mean() + 100

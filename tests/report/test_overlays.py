@@ -5,7 +5,7 @@ import pytest
 from PIL import Image
 
 from selfsup.report import overlays
-from selfsup.report.figures import PALETTE, WIDTH_PX
+from selfsup.report.style import PALETTE, WIDTH_PX
 
 
 @dataclass(frozen=True)

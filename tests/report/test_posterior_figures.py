@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.report.figures import BLUE, GREEN, PALETTE, VERMILION, WIDTH_PX
 from selfsup.report.posterior_figures import Forecast, calibration_curves, coverage_bars, one_against_all
+from selfsup.report.style import BLUE, GREEN, PALETTE, VERMILION, WIDTH_PX
 
 
 @dataclass

@@ -8,9 +8,9 @@ from PIL import Image
 
 from selfsup.report.along_figures import score_panels, value_panels
 from selfsup.report.confusion_figures import confusion_panels, label_counts
-from selfsup.report.figures import BLUE, GREEN, VERMILION, WIDTH_PX
 from selfsup.report.grids import Shown, prediction_grid
 from selfsup.report.roc_figures import roc_panels
+from selfsup.report.style import BLUE, GREEN, VERMILION, WIDTH_PX
 
 
 @dataclass

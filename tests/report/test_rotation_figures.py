@@ -1,8 +1,8 @@
 import numpy as np
 from PIL import Image
 
-from selfsup.report.figures import BLUE, GREEN, VERMILION, WIDTH_PX
 from selfsup.report.rotation_figures import draw_rotation
+from selfsup.report.style import BLUE, GREEN, VERMILION, WIDTH_PX
 
 ANGLES = [45.0, 90.0, 135.0, 180.0]
 

@@ -151,10 +151,10 @@ def test_what_cannot_be_scored_is_refused_with_the_remedy(arguments, says, score
 def test_the_digest_of_weights_tells_every_weight():
     torch.manual_seed(0)
     one = torch.nn.BatchNorm1d(3)
-    before = _scoring._digest(one)
-    assert _scoring._digest(one) == before
+    before = _scoring.weights_digest(one)
+    assert _scoring.weights_digest(one) == before
     one.running_mean += 1e-6
-    assert _scoring._digest(one) != before
+    assert _scoring.weights_digest(one) != before
 
 
 @pytest.mark.skipif(not REAL.is_dir(), reason="the real galaxies are not here")

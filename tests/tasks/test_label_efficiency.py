@@ -6,7 +6,7 @@ import shutil
 import pytest
 
 LABELS = ["task.n_per_class=[2,4]", "task.draws=5"]
-SHORT = ["task.mode=finetune", "task.finetune.steps=3", "task.finetune.batch_size=4"]
+SHORT = ["task.finetune.steps=3", "task.finetune.batch_size=4"]
 
 
 @pytest.fixture
@@ -17,16 +17,16 @@ def choices(tiny, selfsup, tmp_path, monkeypatch):
     assert ended.code == 0, ended.err
     data = [choice for choice in tiny if choice.startswith("data") and "size_px" not in choice]
     starts = "task.checkpoints={scratch: null, ntxent: run}"
-    return ["task=label_efficiency", *data, "probe=[]", starts, *LABELS, "hydra.run.dir=curves"]
+    return ["task=label_efficiency", *data, "probe=[]", starts, *LABELS, *SHORT, "hydra.run.dir=curves"]
 
 
 def report_of(tmp_path):
     return json.loads((tmp_path / "curves" / "report.json").read_text())
 
 
-@pytest.mark.parametrize("mode", [[], SHORT])
+@pytest.mark.parametrize("mode", ["frozen", "finetune"])
 def test_a_curve_of_each_start(mode, choices, selfsup, tmp_path):
-    ended = selfsup(*choices, *mode)
+    ended = selfsup(*choices, f"task.mode={mode}")
     assert ended.code == 0, ended.err
     scores = report_of(tmp_path)["metrics"]
     assert {f"{name}/auc_n{n}" for name in ("scratch", "ntxent") for n in (2, 4)} < scores.keys()
@@ -38,10 +38,10 @@ def test_a_curve_of_each_start(mode, choices, selfsup, tmp_path):
 
 
 def test_both_modes_in_one_figure_and_several_trainings_of_a_start(choices, selfsup, tmp_path):
-    """Draw d begins with training d modulo their number; what is untrained has no curve of frozen features."""
+    """Draw d begins with training d modulo their number; what is untrained learns."""
     shutil.copytree(tmp_path / "run", tmp_path / "again")
     starts = "task.checkpoints={scratch: null, ntxent: [run, again]}"
-    ended = selfsup(*choices, *SHORT, starts, "task.mode=both")
+    ended = selfsup(*choices, starts, "task.mode=both")
     assert ended.code == 0, ended.err
     scores = report_of(tmp_path)["metrics"]
     names = {name.split("/")[0] for name in scores if not name.startswith("saved")}
@@ -57,20 +57,20 @@ def test_both_modes_in_one_figure_and_several_trainings_of_a_start(choices, self
 
 
 def test_an_interrupted_curve_goes_on_where_it_was(choices, selfsup, tmp_path):
-    ended = selfsup(*choices, *SHORT)
+    ended = selfsup(*choices, "task.mode=finetune")
     assert ended.code == 0, ended.err
     whole, file = report_of(tmp_path)["metrics"], tmp_path / "curves" / "curves.json"
     kept = json.loads(file.read_text())
     kept["scratch"]["points"][0]["auc"] = 0.125  # to be told from a fit that was made again
     del kept["scratch"]["points"][7:], kept["ntxent"]
     file.write_text(json.dumps(kept))
-    again = selfsup(*choices, *SHORT)
+    again = selfsup(*choices, "task.mode=finetune")
     assert "scratch: 7 fits were made before" in again.out + again.err
     points = json.loads(file.read_text())["scratch"]["points"]
     assert len(points) == 10
     assert points[0]["auc"] == 0.125
     assert report_of(tmp_path)["metrics"]["ntxent/auc_n4"] == whole["ntxent/auc_n4"]
-    other = selfsup(*choices, *SHORT, "task.finetune.lr=1e-4")  # another protocol: nothing of it is known
+    other = selfsup(*choices, "task.mode=finetune", "task.finetune.lr=1e-4")  # another protocol: nothing of it is known
     assert other.code == 0, other.err
     assert json.loads(file.read_text())["scratch"]["points"][0]["auc"] != 0.125
 

@@ -1,7 +1,6 @@
 """BatchNorm over the ranks is BatchNorm of the whole batch: output, gradient, and what evaluation will use."""
 
 import multiprocessing
-import socket
 
 import pytest
 import torch
@@ -43,12 +42,10 @@ def rank(number, port, name, answers):
 
 
 @pytest.mark.parametrize("name", ["2d", "act"])
-def test_two_ranks_are_one_batch(name):
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
+def test_two_ranks_are_one_batch(name, free_port):
     fork = multiprocessing.get_context("fork")
     answers = fork.Queue()
+    port = free_port()
     ranks = [fork.Process(target=rank, args=(number, port, name, answers)) for number in range(2)]
     for process in ranks:
         process.start()

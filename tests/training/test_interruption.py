@@ -7,7 +7,6 @@ import json
 import multiprocessing
 import os
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -22,10 +21,11 @@ from selfsup.tasks import pretrain as pretraining
 from selfsup.tasks.pretrain import assemble, pretrain
 from selfsup.training import interruption
 from selfsup.training.checkpoints import AtomicCheckpointIO
-from selfsup.training.interruption import SIGNALS, Interrupted, Interruption, stoppable
+from selfsup.training.interruption import SIGNALS, Interruption, stoppable
 from selfsup.training.learner import Learner
 from selfsup.training.loop import fit
 from selfsup.training.ranks import Ranks
+from selfsup.types import Interrupted
 
 EVERY = ["trainer.checkpoint_every_steps=4", "encoder.drop_path=0.2"]
 
@@ -290,13 +290,10 @@ def test_a_process_that_is_asked_ends_with_75_and_is_taken_up(start, tiny, compo
     assert "Traceback" not in output.read_text()
 
 
-def test_all_ranks_stop_at_the_same_step_when_one_is_asked(start, tiny, tmp_path):
+def test_all_ranks_stop_at_the_same_step_when_one_is_asked(start, tiny, free_port, tmp_path):
     """Two gloo ranks; the second one alone gets the signal, and the first one saves and says so."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = str(free.getsockname()[1])
     choices = [*tiny, "trainer.max_epochs=60", "trainer.devices=2", "trainer.strategy=ddp", "trainer.batch_size=8"]
-    meet = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": port}
+    meet = {"MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
     runs = [
         run_of(
             [*choices, f"hydra.run.dir={tmp_path / str(rank)}"], tmp_path / f"{rank}.txt", LOCAL_RANK=str(rank), **meet

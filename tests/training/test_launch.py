@@ -12,8 +12,8 @@ from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 
 from selfsup.training import launch as launching
-from selfsup.training.interruption import Interrupted
 from selfsup.training.launch import is_parent, launch
+from selfsup.types import Interrupted
 
 STARTED = ("RANK", "LOCAL_RANK", "TORCHELASTIC_RUN_ID", "SLURM_NTASKS", "SLURM_JOB_NAME")
 

@@ -3,7 +3,6 @@
 import multiprocessing
 import os
 import signal
-import socket
 import time
 
 import pytest
@@ -63,7 +62,7 @@ def test_another_number_than_torchruns_is_refused(monkeypatch):
 
 
 def rank(number, port, body, answers):
-    os.environ.update(LOCAL_RANK=str(number), MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port))
+    os.environ.update(LOCAL_RANK=str(number), MASTER_ADDR="127.0.0.1", MASTER_PORT=port)
     try:
         with together(3) as ranks:
             answer = body(ranks)
@@ -76,11 +75,8 @@ def rank(number, port, body, answers):
     answers.join_thread()
 
 
-def answers_of(body, killed=None):
+def answers_of(body, port, killed=None):
     """What each of three processes answers."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        port = free.getsockname()[1]
     fork = multiprocessing.get_context("fork")
     queue = fork.Queue()
     processes = [fork.Process(target=rank, args=(number, port, body, queue)) for number in range(3)]
@@ -92,21 +88,21 @@ def answers_of(body, killed=None):
     return found
 
 
-def test_the_first_works_alone_and_all_agree_with_it():
+def test_the_first_works_alone_and_all_agree_with_it(free_port):
     begun = time.monotonic()
 
     def body(ranks):
         worked = ranks.only_first(lambda: time.sleep(0.5) or "done")
         return worked, ranks.agree(lambda: f"of {ranks.rank}"), time.monotonic() - begun > 0.5
 
-    assert answers_of(body) == {
+    assert answers_of(body, free_port()) == {
         0: ("done", "of 0", True),
         1: (None, "of 0", True),
         2: (None, "of 0", True),
     }
 
 
-def test_only_the_first_that_fails_says_why():
+def test_only_the_first_that_fails_says_why(free_port):
     def fail(ranks):
         time.sleep(0.3)
         raise RuntimeError(f"because of {ranks.rank}")
@@ -116,16 +112,16 @@ def test_only_the_first_that_fails_says_why():
             raise RuntimeError("because of 1")
         ranks.only_first(lambda: fail(ranks))
 
-    found = answers_of(body)
+    found = answers_of(body, free_port())
     assert found[1] == ("said", "because of 1")
     assert found[0] == found[2] == ("silent", 1)
 
 
-def test_nobody_waits_for_a_first_that_was_killed():
+def test_nobody_waits_for_a_first_that_was_killed(free_port):
     def body(ranks):
         return ranks.only_first(lambda: os.kill(os.getpid(), signal.SIGKILL))
 
-    found = answers_of(body, killed=0)
+    found = answers_of(body, free_port(), killed=0)
     assert found[1][0] == found[2][0] == "silent"
 
 
