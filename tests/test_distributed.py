@@ -14,8 +14,7 @@ import torch
 
 from selfsup.checkpoint import read_checkpoint
 from selfsup.embed import load_encoder
-from selfsup.evaluate import evaluate
-from selfsup.evaluate import TEST, TRAIN, assemble
+from selfsup.evaluate import TEST, TRAIN, assemble, evaluate
 from selfsup.training.loop import fit
 
 SERVER = Path(__file__).parent / "training" / "forked_runs.py"
