@@ -14,7 +14,8 @@ import torch
 
 from selfsup.checkpoint import read_checkpoint
 from selfsup.embed import load_encoder
-from selfsup.evaluate import TEST, TRAIN, assemble, evaluate
+from selfsup.evaluate import TEST, TRAIN, evaluate
+from selfsup.tasks.pretrain import assemble
 from selfsup.training.loop import fit
 
 SERVER = Path(__file__).parent / "training" / "forked_runs.py"
