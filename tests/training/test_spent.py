@@ -53,4 +53,4 @@ def test_a_run_that_was_taken_up_reports_the_time_of_all_sittings(tiny, selfsup,
     torch.save(checkpoint, file)
     again = selfsup("task=resume", "task.run=run")
     assert again.code == 0, again.err
-    assert json.loads((tmp_path / "run" / "report.json").read_text())["facts"]["minutes"] > 100
+    assert json.loads((tmp_path / "run" / "report.json").read_text())["facts"]["minutes"] >= 100
