@@ -5,10 +5,13 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from pathlib import Path
+from textwrap import wrap
+from typing import Any
 
 import numpy as np
 from matplotlib import rc_context
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter
 
 from selfsup.report.leaderboard import Board, rank_correlations
 from selfsup.report.methods import PIXELS, UNTRAINED, Column, Method
@@ -16,7 +19,9 @@ from selfsup.report.standings import BEST, LEVEL_WITH_BEST
 from selfsup.report.statistics import Interval
 from selfsup.report.style import DPI, GREY, PALETTE, STYLE, Captioned, common_legend, page, write_figure
 
-COMPUTE = "galaxies seen"
+MARKERS = "osD^vP"
+NAME_WIDTH = 36
+"""Letters of a method's name on a line."""
 
 
 def draw_board(board: Board, folder: Path) -> Captioned:
@@ -30,8 +35,9 @@ def draw_board(board: Board, folder: Path) -> Captioned:
 
     bold = "Filled: the best, and all that is not shown to be worse."
     add("scores", f"Scores, with 95 % intervals over seeds where there are several. {bold}", lambda o: scores(board, o))
-    if any(COMPUTE in cost for cost in board.costs.values()):
-        add("compute", "Score against galaxies seen in training; dashed: without.", lambda o: compute(board, o))
+    cost = measure_of_cost(board)
+    if cost is not None:
+        add("compute", f"Score against {cost} of training; dashed: without.", lambda o: compute(board, cost, o))
     if any(len(cell.by_labels) > 1 for cell in board.cells.values()):
         add("labels", "Score against labels of each class.", lambda o: labels(board, o))
     if any(math.isfinite(rho) for rho, _ in rank_correlations(board).values()):
@@ -42,9 +48,9 @@ def draw_board(board: Board, folder: Path) -> Captioned:
 @rc_context(STYLE)
 def scores(board: Board, out: Path) -> None:
     """A panel per benchmark, a line per method."""
-    names = [board.label(method) for method in board.methods]
-    longest = max(map(len, names))
-    figure, axes = page(len(board.columns), 0.75 + 0.26 * len(names), 0.5, sharey=True)
+    names = ["\n".join(wrap(board.label(method), NAME_WIDTH)) for method in board.methods]
+    lines = max(name.count("\n") + 1 for name in names)
+    figure, axes = page(len(board.columns), 0.75 + (0.14 + 0.12 * lines) * len(names), 0.5, sharey=True)
     for axis, column in zip(axes, board.columns, strict=False):
         for place, method in enumerate(board.methods):
             cell = board.cells.get((method, column))
@@ -54,23 +60,40 @@ def scores(board: Board, out: Path) -> None:
             shown = cell.standing in (BEST, LEVEL_WITH_BEST)
             face = _colour(board, method) if shown else "white"
             axis.errorbar(
-                mean, place, xerr=reach if math.isfinite(reach) else None, marker="o", markersize=6,
+                mean, place, xerr=reach if math.isfinite(reach) else None, markersize=6,
+                marker=_marker(board, method),
                 color=_colour(board, method), markerfacecolor=face, elinewidth=1.4, linestyle="",
             )  # fmt: skip
         axis.set_title(_title(board, column))
         axis.locator_params(axis="x", nbins=4)
-    axes[0].set_yticks(range(len(names)), names, fontsize=9 if longest < 30 else 7)
+    axes[0].set_yticks(range(len(names)), names)
+    for axis in axes:
+        axis.tick_params(axis="y", labelsize=9 if lines == 1 else 7)
     axes[0].set_ylim(len(names) - 0.5, -0.5)
     write_figure(figure, out)
 
 
+def measure_of_cost(board: Board) -> str | None:
+    """What costs of these trainings can be compared by; None where nothing is known of them.
+
+    Time on processors, where nothing else computed; on the clock, on one kind of machine; galaxies elsewhere.
+    """
+    costs = list(board.costs.values())
+    machines = {str(cost.get("hardware", "")) for cost in costs}
+    if all(machine.startswith("cpu") for machine in machines) and all("processor minutes" in cost for cost in costs):
+        found = "processor minutes"
+    else:
+        found = "minutes" if len(machines) == 1 and machines != {""} else "galaxies seen"
+    return found if any(found in cost for cost in costs) else None
+
+
 @rc_context(STYLE)
-def compute(board: Board, out: Path) -> None:
-    """A panel per benchmark: what training bought."""
+def compute(board: Board, cost: str, out: Path) -> None:
+    """A panel per benchmark: what training bought, by `measure_of_cost`."""
     figure, axes = page(len(board.columns), 2.9, 0.5)
     for axis, column in zip(axes, board.columns, strict=False):
         for method in board.methods:
-            cell, seen = board.cells.get((method, column)), board.costs.get(method, {}).get(COMPUTE)
+            cell, seen = board.cells.get((method, column)), board.costs.get(method, {}).get(cost)
             if cell is None or (seen is None and _trains(method)):
                 continue
             if not isinstance(seen, float):
@@ -80,12 +103,18 @@ def compute(board: Board, out: Path) -> None:
                 continue
             reach = cell.interval.high - cell.interval.mean
             axis.errorbar(
-                seen, cell.interval.mean, yerr=reach if math.isfinite(reach) else None, marker="o",
+                seen, cell.interval.mean, yerr=reach if math.isfinite(reach) else None,
+                marker=_marker(board, method),
                 color=_colour(board, method), label=board.label(method), linestyle="",
             )  # fmt: skip
-        axis.set_xscale("log")
+        low, high = axis.get_xlim()
+        if high > 30 * max(low, 0) and low > 0:
+            axis.set_xscale("log")
+        else:
+            axis.locator_params(axis="x", nbins=4)
+            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set_title(_title(board, column))
-        axis.set_xlabel(COMPUTE)
+        axis.set_xlabel(cost)
     common_legend(figure, axes, "outside lower center", 8)
     write_figure(figure, out)
 
@@ -105,7 +134,8 @@ def labels(board: Board, out: Path) -> None:
             mean = np.array([each.mean for each in found.values()])
             reach = np.nan_to_num(np.array([each.high - each.mean for each in found.values()]))
             colour = _colour(board, method)
-            axis.plot(list(found), mean, marker="o", markersize=4, color=colour, label=board.label(method))
+            look: dict[str, Any] = {"color": colour, "marker": _marker(board, method), "markersize": 4}
+            axis.plot(list(found), mean, **look, label=board.label(method))
             axis.fill_between(list(found), mean - reach, mean + reach, color=colour, alpha=0.15, linewidth=0)
         axis.set_xscale("log")
         axis.set_xticks(sorted(counts), [f"{n:,}" for n in sorted(counts)])
@@ -149,7 +179,21 @@ def _trains(method: Method) -> bool:
 
 
 def _colour(board: Board, method: Method) -> str:
-    return PALETTE[board.methods.index(method) % len(PALETTE)]
+    """Of the objective; where several methods share objective and encoder, of the method."""
+    return PALETTE[_place(board, method)[0] % len(PALETTE)]
+
+
+def _marker(board: Board, method: Method) -> str:
+    """Of the encoder."""
+    return MARKERS[_place(board, method)[1] % len(MARKERS)]
+
+
+def _place(board: Board, method: Method) -> tuple[int, int]:
+    pairs = [(each.objective, each.encoder) for each in board.methods]
+    if len(set(pairs)) < len(pairs):
+        return board.methods.index(method), 0
+    objectives, encoders = (list(dict.fromkeys(kind)) for kind in zip(*pairs, strict=True))
+    return objectives.index(method.objective), encoders.index(method.encoder)
 
 
 def _title(board: Board, column: Column) -> str:

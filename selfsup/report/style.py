@@ -20,6 +20,8 @@ BLUE, VERMILION, GREEN, PURPLE, ORANGE, SKY, GREY = PALETTE = (
 WIDTH_PX, DPI, MOST_BYTES = 1200, 150, 400_000
 ACROSS = 3
 """Panels beside each other, at most."""
+LEGEND_LETTERS = 130
+"""Of names beside each other in a legend."""
 STYLE: Any = {
     "font.size": 10,
     "axes.titlesize": 10.5,
@@ -78,7 +80,8 @@ def common_legend(figure: Figure, axes: Sequence[Axes], where: Any, size: float)
     """One for all panels, each name once; `where` is `loc` of matplotlib."""
     known = {name: line for axis in axes for line, name in zip(*axis.get_legend_handles_labels(), strict=True)}
     if known:
-        figure.legend(list(known.values()), list(known), loc=where, ncols=3, fontsize=size)
+        columns = max(1, min(3, LEGEND_LETTERS // max(map(len, known))))
+        figure.legend(list(known.values()), list(known), loc=where, ncols=columns, fontsize=size)
 
 
 def write_figure(figure: Figure, out: Path, **jpeg: int) -> None:

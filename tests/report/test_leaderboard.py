@@ -12,7 +12,7 @@ from scipy import stats
 
 from selfsup.report.benchmark_file import read_record, with_spread, write_record
 from selfsup.report.leaderboard import make_board, rank_correlations
-from selfsup.report.leaderboard_figures import draw_board
+from selfsup.report.leaderboard_figures import draw_board, measure_of_cost
 from selfsup.report.leaderboard_pages import write_pages
 from selfsup.report.runs import find_runs
 from selfsup.report.standings import BEST, LEVEL_WITH_BEST, UNTESTED, WORSE
@@ -185,6 +185,24 @@ def test_ranks_of_benchmarks_are_compared_with_better_upwards(folder):
 def test_a_metric_of_the_reports_can_be_a_column(folder):
     board = board_of(folder, {"probe/knn/f1": "higher"})
     assert cell(board, "mae", "probe/knn/f1").interval.mean == pytest.approx(0.61)
+
+
+def test_long_names_leave_room_for_the_panels(folder):
+    written(folder / "runs" / "long", "ntxent", 0, 0.75, 0.07, note=f"{'as far as it goes ' * 10}")
+    draw_board(board_of(folder), folder / "figures")  # matplotlib warns of axes of no width, and warnings are errors
+
+
+def test_trainings_are_compared_by_what_is_known_of_all(folder):
+    assert measure_of_cost(board_of(folder)) == "minutes"  # on one kind of machine
+    reports = {file: json.loads(file.read_text()) for file in (folder / "runs").rglob("report.json")}
+    for file, report in reports.items():
+        report["facts"]["processor minutes"] = 12.5
+        file.write_text(json.dumps(report))
+    assert measure_of_cost(board_of(folder)) == "processor minutes"
+    file, report = next(iter(reports.items()))
+    report["facts"]["device"] = "cuda:0"
+    file.write_text(json.dumps(report))
+    assert measure_of_cost(board_of(folder)) == "galaxies seen"
 
 
 def test_pages_and_figures(folder):
