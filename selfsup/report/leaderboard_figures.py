@@ -79,7 +79,7 @@ def measure_of_cost(board: Board) -> str | None:
     Time on processors, where nothing else computed; on the clock, on one kind of machine; galaxies elsewhere.
     """
     costs = list(board.costs.values())
-    machines = {str(cost.get("hardware", "")) for cost in costs}
+    machines = {machine for cost in costs for machine in str(cost.get("hardware", "")).split("; ")}
     if all(machine.startswith("cpu") for machine in machines) and all("processor minutes" in cost for cost in costs):
         found = "processor minutes"
     else:
