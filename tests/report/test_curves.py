@@ -2,20 +2,7 @@
 
 import csv
 
-import numpy as np
-from PIL import Image
-
 from selfsup.report import curves, style
-
-
-def pixels(path):
-    with Image.open(path) as image:
-        return np.asarray(image.convert("RGB")).astype(int)
-
-
-def has_colour(path, colour):
-    red, green, blue = (int(colour[place : place + 2], 16) for place in (1, 3, 5))
-    return bool((np.abs(pixels(path) - [red, green, blue]).max(axis=2) <= 2).any())
 
 
 def write_metrics(path, rows):
@@ -53,7 +40,7 @@ def test_losses_share_a_panel_rates_too_and_each_probe_has_its_own():
     }
 
 
-def test_loss_curves_are_drawn_at_page_width_even_when_nothing_was_logged(tmp_path):
+def test_loss_curves_are_drawn_at_page_width_even_when_nothing_was_logged(tmp_path, pixels, has_colour):
     rows = [{"step": step, "loss": 1 / (step + 1), "lr": 0.1} for step in range(200)]
     curves.loss_curves(write_metrics(tmp_path / "metrics.csv", rows), tmp_path / "new" / "loss.png")
     assert pixels(tmp_path / "new" / "loss.png").shape[1] == style.WIDTH_PX
