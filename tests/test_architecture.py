@@ -8,11 +8,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "selfsup"
 ANY = {"*"}
-EVERYWHERE = {"types", "durable", "spelling"}
+EVERYWHERE = {"types", "durable", "signals", "spelling"}
 """May be imported from anywhere, and import nothing themselves."""
 MAY_IMPORT = {
     "types": set(),
     "durable": set(),
+    "signals": set(),
     "spelling": set(),
     "catalogue_files": set(),
     "catalogue_values": set(),

@@ -31,7 +31,7 @@ def draw_labels(curves: Mapping[str, Curve], out: Path) -> None:
     shown: dict[str, Mapping[str, Sequence[float]]] = {}
     for name, curve in curves.items():
         found = [interval(values) for values in curve.values()]
-        means, reach = [each.mean for each in found], [each.high - each.mean for each in found]
+        means, reach = [each.mean for each in found], [each.reach for each in found]
         shown[name] = {"n": list(curve), "mean": means, "std": reach}
     few_shot_curve(shown, out)
 
@@ -52,4 +52,4 @@ def _by_draw(values: Sequence[float]) -> dict[str, float]:
 
 
 def _said(found: Interval, form: str) -> str:
-    return f"{found.mean:{form}} ± {found.high - found.mean:.3f}"
+    return f"{found.mean:{form}} ± {found.reach:.3f}"

@@ -56,7 +56,7 @@ def scores(board: Board, out: Path) -> None:
             cell = board.cells.get((method, column))
             if cell is None:
                 continue
-            mean, reach = cell.interval.mean, cell.interval.high - cell.interval.mean
+            mean, reach = cell.interval.mean, cell.interval.reach
             shown = cell.standing in (BEST, LEVEL_WITH_BEST)
             face = _colour(board, method) if shown else "white"
             axis.errorbar(
@@ -101,7 +101,7 @@ def compute(board: Board, cost: str, out: Path) -> None:
                 axis.annotate(board.label(method), (0.02, cell.interval.mean), xycoords=("axes fraction", "data"),
                               fontsize=7, color=GREY, va="bottom")  # fmt: skip
                 continue
-            reach = cell.interval.high - cell.interval.mean
+            reach = cell.interval.reach
             axis.errorbar(
                 seen, cell.interval.mean, yerr=reach if math.isfinite(reach) else None,
                 marker=_marker(board, method),
@@ -132,7 +132,7 @@ def labels(board: Board, out: Path) -> None:
                 continue
             counts |= found.keys()
             mean = np.array([each.mean for each in found.values()])
-            reach = np.nan_to_num(np.array([each.high - each.mean for each in found.values()]))
+            reach = np.nan_to_num(np.array([each.reach for each in found.values()]))
             colour = _colour(board, method)
             look: dict[str, Any] = {"color": colour, "marker": _marker(board, method), "markersize": 4}
             axis.plot(list(found), mean, **look, label=board.label(method))

@@ -75,7 +75,7 @@ def comparison_table(board: Board) -> Table:
     for each in board.comparisons:
         one, other, sign = (each.one, each.other, 1) if each.paired.difference.mean >= 0 else (each.other, each.one, -1)
         by, n = each.paired.difference, each.paired.difference.n
-        reach = f" ± {number(by.high - by.mean)}" if n > 1 else ""
+        reach = f" ± {number(by.reach)}" if n > 1 else ""
         tests = [number(p) for p in (each.paired.p_t, each.p_holm, each.paired.p_flip)]
         gain = f"{number(sign * by.mean)}{reach}"
         rows.append([board.titles[each.column], board.label(one), board.label(other), gain, str(n), *tests])
@@ -86,7 +86,7 @@ def _shown(cell: Cell | None) -> str:
     if cell is None:
         return "-"
     found = cell.interval
-    text = f"{found.mean:.4f}" + (f" ± {found.high - found.mean:.4f}" if found.n > 1 else "")
+    text = f"{found.mean:.4f}" + (f" ± {found.reach:.4f}" if found.n > 1 else "")
     text = f"**{text}**" if cell.standing in (BEST, LEVEL_WITH_BEST) else text
     return f"{text} (n={found.n}{', ?' if cell.standing == UNTESTED else ''})"
 

@@ -40,6 +40,11 @@ class Interval:
     std: float
     n: int
 
+    @property
+    def reach(self) -> float:
+        """Half of its width: what stands behind the ±."""
+        return self.high - self.mean
+
 
 @dataclass(frozen=True)
 class Paired:

@@ -8,17 +8,16 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
-from typing import IO, Any
+from typing import IO
 
 from selfsup.data.processors import processors
+from selfsup.signals import HURRY_AFTER_S, listening
 from selfsup.sweeps.devices import VISIBLE, Devices
 from selfsup.sweeps.ledger import DONE, FAILED, RUNNING, Ledger, Record, claim
 from selfsup.sweeps.process import JobProcess, left
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
 """What ends a sweep: batch systems, Ctrl-C, a terminal that is closed."""
-HURRY_AFTER_S = 1.0
-"""A second signal kills the jobs; sooner, it is the first one once more."""
 POLL_S = 0.1
 
 
@@ -154,11 +153,5 @@ def _listening() -> Iterator[list[tuple[int, float]]]:
         del frame
         heard.append((number, time.monotonic()))
 
-    before: dict[int, Any] = {
-        each: signal.signal(each, hear) for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN
-    }
-    try:
+    with listening(SIGNALS, hear):
         yield heard
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -49,7 +49,12 @@ class Curves:
             file.write(f"{json.dumps(self._known, indent=1)}\n".encode())
 
 
-def scores_by_labels(points: Sequence[Point], metric: str, draws: int) -> dict[int, list[float]]:
-    """Number of labels -> scores of the first draws, in their order."""
-    first = sorted((int(p["labels"]), int(p["draw"]), p[metric]) for p in points if p["draw"] < draws)
-    return {n: [score for labels, _, score in first if labels == n] for n in dict.fromkeys(row[0] for row in first)}
+def scores_by_labels(
+    points: Sequence[Point], metric: str, n_per_class: Collection[int], draws: int
+) -> dict[int, list[float]]:
+    """Number of labels, of those asked for -> scores of the first draws, in their order."""
+    asked = [point for point in points if point["labels"] in n_per_class and point["draw"] < draws]
+    found: dict[int, list[float]] = {}
+    for point in sorted(asked, key=lambda point: (point["labels"], point["draw"])):
+        found.setdefault(int(point["labels"]), []).append(point[metric])
+    return found

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from hydra.core.hydra_config import HydraConfig
@@ -69,7 +70,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     for curve in curves:
         start = start_of(first, curve.starts, tuple(cfg.trust))
         points = _learned(cfg, data, curve, start, kept) if curve.learns else _frozen(cfg, data, curve, start)
-        found[curve.name] = scores_by_labels(points, cfg.task.metric, cfg.task.draws)
+        found[curve.name] = scores_by_labels(points, cfg.task.metric, cfg.task.n_per_class, cfg.task.draws)
         log.info("%s: done", curve.name)
     return _report(cfg, folder, found, len(data.packed.unreadable))
 
@@ -87,11 +88,14 @@ def _curves(mode: str, starts: Mapping[str, list[Path]]) -> Iterator[Curve]:
 def _frozen(cfg: DictConfig, data: GalaxyData, curve: Curve, start: Callable[[int], Encoder]) -> list[Point]:
     """A linear classifier of what the encoder says, in evaluation mode."""
     probe = LabelEfficiency("label", cfg.task.n_per_class, cfg.task.draws, cfg.task.c, cfg.task.max_iter)
-    rows = (labelled(data, TRAIN), labelled(data, TEST))
+    asked = [
+        (data.catalogue_loader(rows), data.catalogue_columns(rows))
+        for rows in map(partial(labelled, data), (TRAIN, TEST))
+    ]
     turns = len(curve.starts)
     points: list[Point] = []
     for turn in range(turns):
-        found = probe(*(embed(start(turn), data.catalogue_loader(r), data.catalogue_columns(r)) for r in rows)).curve
+        found = probe(*(embed(start(turn), loader, columns) for loader, columns in asked)).curve
         fits = [dict(zip(found, fit, strict=True)) for fit in zip(*found.values(), strict=True)]
         points += [fit for fit in fits if fit["draw"] % turns == turn]
     return points
@@ -115,8 +119,7 @@ def _learned(
         kept.add(curve.name, point)
         shown = (curve.name, point["labels"], point["draw"], cfg.task.metric, point[cfg.task.metric])
         log.info("%s, %d labels of each class, draw %d: %s = %.4f", *shown)
-    wanted = set(cfg.task.n_per_class)
-    return [point for point in kept.points(curve.name, protocol) if point["labels"] in wanted]
+    return kept.points(curve.name, protocol)
 
 
 def _sized(augmentation: DictConfig, size_px: int) -> DictConfig:

@@ -85,7 +85,7 @@ def fine_tune(
         rows = torch.randperm(len(label))[: settings.batch_size]
         names = [f"picture {row}" for row in rows.tolist()]
         batch = Batch(id=names, image=image[rows].to(device), label=label[rows].to(device))
-        seen = views(batch["image"].contiguous(memory_format=torch.channels_last))
+        seen = views(batch["image"])
         with torch.autocast(device.type, torch.bfloat16, enabled=mixed):
             loss = objective(seen, batch, step / settings.steps).total
         check_finite(loss.detach(), step, names)

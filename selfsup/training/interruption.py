@@ -11,22 +11,21 @@ import shlex
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import lightning as L
 from lightning.pytorch.callbacks import Checkpoint
 
 from selfsup.checkpoint import LAST
+from selfsup.signals import HURRY_AFTER_S, listen, listening
 from selfsup.types import Interrupted
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGUSR1, signal.SIGUSR2)
 """What batch systems send before they kill, and Ctrl-C."""
-HURRY_AFTER_S = 1.0
-"""A second signal ends the process at once; sooner, it is the first once more: timeout(1) sends each one twice."""
 _deaf = threading.Event()
 
 
@@ -55,19 +54,8 @@ def stoppable(folder: Path) -> Iterator[None]:
             asked_s.append(time.monotonic())
             raise Interrupted(f"stopped by {signal.Signals(number).name}. {how_to_go_on(folder)}")
 
-    with listening(stop), deaf_children():
+    with listening(SIGNALS, stop), deaf_children():
         yield
-
-
-@contextmanager
-def listening(hear: Callable[[int, FrameType | None], None]) -> Iterator[None]:
-    """Within, this is called at each signal that is not ignored; afterwards, what was before."""
-    before = _listen(hear)
-    try:
-        yield
-    finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
 
 
 class Interruption(Checkpoint):
@@ -93,7 +81,7 @@ class Interruption(Checkpoint):
         Lightning has begun to, moments ago. Its handler sends to other ranks from within, and the loop then stops
         without saving; so this one takes its place. What was there before both, Lightning puts back at the end.
         """
-        _listen(self._hear)
+        listen(SIGNALS, self._hear)
         if trainer.received_sigterm:
             self._asked = signal.SIGTERM
         if self._agreed(trainer):
@@ -147,14 +135,6 @@ class Interruption(Checkpoint):
         by = self._asked.name if self._asked else "a signal to another process"
         when = f"after step {trainer.global_step}, which is saved" if trainer.global_step else "before the first step"
         raise Interrupted(f"stopped by {by} {when}. {how_to_go_on(self._folder)}")
-
-
-def _listen(hear: Callable[[int, FrameType | None], None]) -> dict[signal.Signals, Any]:
-    """Let this be called at each signal that is not ignored -> what was called before; only the main thread can."""
-    if threading.current_thread() is not threading.main_thread():
-        return {}
-    # A shell's background job does not hear Ctrl-C.
-    return {each: signal.signal(each, hear) for each in SIGNALS if signal.getsignal(each) != signal.SIG_IGN}
 
 
 def _hurry(number: int) -> None:

@@ -21,7 +21,8 @@ from hydra.types import RunMode
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
 from selfsup.data.processors import processors
-from selfsup.training.interruption import how_to_go_on, listening
+from selfsup.signals import listening
+from selfsup.training.interruption import SIGNALS, how_to_go_on
 from selfsup.training.ranks import environment
 from selfsup.types import RESUMABLE, Interrupted
 
@@ -73,7 +74,7 @@ def _run(devices: int) -> tuple[list[int], list[signal.Signals]]:
             process.send_signal(number)
 
     port = _free_port()
-    with listening(hand_on):
+    with listening(SIGNALS, hand_on):
         for rank in range(devices):
             processes.append(subprocess.Popen(_command(), env=_environment(rank, devices, port)))
         return _attend(processes), heard
