@@ -8,11 +8,12 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "selfsup"
 ANY = {"*"}
-EVERYWHERE = {"types", "durable", "signals", "spelling"}
+EVERYWHERE = {"types", "durable", "locks", "signals", "spelling"}
 """May be imported from anywhere, and import nothing themselves."""
 MAY_IMPORT = {
     "types": set(),
     "durable": set(),
+    "locks": set(),
     "signals": set(),
     "spelling": set(),
     "catalogue_files": set(),
@@ -27,12 +28,16 @@ MAY_IMPORT = {
     "sky": {"votes", "trees"},
     "data": {"votes", "trees", "sky"},
     "objectives": {"votes", "trees", "encoders"},
-    "probes": {"catalogue", "votes"},
-    "report": {"catalogue", "votes"},
     "posteriors": {"votes"},
+    "analysis": {"catalogue", "votes", "posteriors"},
+    "probes": {"catalogue", "votes", "analysis"},
+    "report": {"catalogue", "votes"},
+    "exports": {"catalogue"},
     "dropout": {"embed", "objectives", "posteriors", "votes", "trees"},
     "embed": {"config", "checkpoint", "encoders", "catalogue"},
     "evaluate": {"embed", "data", "encoders", "probes", "catalogue"},
+    "inference": {"embed", "data", "encoders", "catalogue", "dropout", "posteriors"},
+    "publishing": {"config", "checkpoint", "embed", "encoders", "data"},
     "evaluate_head": {"evaluate", "embed", "data", "probes"},
     "training": {"checkpoint", "views", "objectives", "evaluate", "probes", "data"},
     "sweeps": {"data"},
@@ -40,7 +45,7 @@ MAY_IMPORT = {
     "__main__": {"config"},  # and the task that was asked for, by name
     "__init__": set(),
 }
-LOOKING = ("catalogue", "catalogue_files", "catalogue_values", "durable", "votes", "trees", "posteriors", "report")
+LOOKING = ("catalogue", "catalogue_files", "catalogue_values", "durable", "votes", "trees", "posteriors", "analysis", "report", "exports")
 """The half that looks, and what it is made of."""
 NEVER = {
     **{room: {"torch", "lightning", "torchvision"} for room in LOOKING},

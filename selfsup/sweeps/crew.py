@@ -11,9 +11,10 @@ from types import FrameType
 from typing import IO
 
 from selfsup.data.processors import processors
+from selfsup.locks import claim
 from selfsup.signals import HURRY_AFTER_S, listening
 from selfsup.sweeps.devices import VISIBLE, Devices
-from selfsup.sweeps.ledger import DONE, FAILED, RUNNING, Ledger, Record, claim
+from selfsup.sweeps.ledger import DONE, FAILED, LOCK, RUNNING, Ledger, Record
 from selfsup.sweeps.process import JobProcess, left
 
 SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2)
@@ -87,7 +88,7 @@ class Crew:
             return True
         folder = self._ledger.folder / task.record.folder
         try:
-            lock = claim(folder)
+            lock = claim(folder / LOCK)
             if lock is None:  # another process, of a sweep that was killed, still works in it
                 return False
             found = left(folder) if task.record.state == RUNNING else None

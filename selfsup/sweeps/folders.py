@@ -8,7 +8,8 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from selfsup.durable import replacing
-from selfsup.sweeps.ledger import claim
+from selfsup.locks import claim
+from selfsup.sweeps.ledger import LOCK
 from selfsup.types import ConfigError
 
 COMMAND = "sweep.json"
@@ -47,7 +48,7 @@ def held(folder: Path) -> Iterator[None]:
     Raises:
         ConfigError: one is at work there.
     """
-    lock = claim(folder)
+    lock = claim(folder / LOCK)
     if lock is None:
         raise ConfigError(f"hydra.sweep.dir: another process is at work on the sweep in {folder}")
     with lock:

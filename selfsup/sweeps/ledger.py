@@ -1,10 +1,9 @@
 """What is known of every job of a sweep, on disk before it counts: a sweep that is killed forgets nothing.
 
 A job is known by the digest of its configuration, so it is found again when the sweep is cut differently the next time.
-Who works in a folder holds a lock on it; the kernel takes it back from the dead.
+Who works in a folder holds the lock in it.
 """
 
-import fcntl
 import hashlib
 import json
 import logging
@@ -12,7 +11,7 @@ import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from omegaconf import DictConfig, OmegaConf
 
@@ -22,6 +21,7 @@ from selfsup.types import DataError
 JOBS = "jobs"
 """Folder of the records within the folder of a sweep."""
 LOCK = ".lock"
+"""In the folder of a sweep, and in that of a job: held by who works there."""
 PENDING, RUNNING, DONE, FAILED, INTERRUPTED = "pending", "running", "done", "failed", "interrupted"
 NOT_OF_THE_JOB = ("hydra", "sweep")
 """Parts of a configuration that say how jobs are started, not what they compute."""
@@ -117,18 +117,3 @@ def digest(cfg: DictConfig) -> str:
     plain: Any = OmegaConf.to_container(cfg, resolve=False)
     told = {name: part for name, part in plain.items() if name not in NOT_OF_THE_JOB}
     return hashlib.sha256(json.dumps(told, sort_keys=True, default=str).encode()).hexdigest()[:12]
-
-
-def claim(folder: Path) -> IO[bytes] | None:
-    """Lock a folder, which is made if need be -> what to hold on to; None where another process works in it.
-
-    A process that is started with the stream's descriptor holds the lock too, for as long as it lives.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    stream = (folder / LOCK).open("ab")
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stream.close()
-        return None
-    return stream

@@ -11,10 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from selfsup.locks import claim
 from selfsup.sweeps import crew
 from selfsup.sweeps.crew import Crew, Task
 from selfsup.sweeps.devices import Devices
-from selfsup.sweeps.ledger import Ledger, claim
+from selfsup.sweeps.ledger import LOCK, Ledger
 from selfsup.sweeps.process import OUTPUT
 from selfsup.sweeps.result import RESULT
 
@@ -247,7 +248,7 @@ def test_a_killed_sweep_goes_on_and_starts_no_job_twice(killed):
     }
     (killed / "1" / "go").touch()
     wait_for((killed / "1" / RESULT).exists)
-    assert claim(killed / "2") is None
+    assert claim(killed / "2" / LOCK) is None
     looks = []
 
     def look():
