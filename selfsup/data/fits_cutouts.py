@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
@@ -89,11 +89,11 @@ class FitsPictures(FilePictures):
         yield f"{self.source.hdus} {self.source.shown_as()}"
         yield from super().fingerprint()
 
-    def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
-        """Each file's picture or fault."""
+    def some(self, rows: Sequence[int]) -> Generator[np.ndarray | Unreadable, None, None]:
+        """The pictures or faults of these files."""
         with warnings.catch_warnings():  # of headers that break the standard in ways that do not matter to the pixels
             warnings.filterwarnings("ignore", module=r"astropy\.")
-            yield from super().drawn()
+            yield from super().some(rows)
 
     def read(self, file: Path) -> np.ndarray:
         """A file's picture.

@@ -19,7 +19,7 @@ import numpy as np
 
 from selfsup.data.decode import MAX_PIXELS, Unreadable, square_of
 from selfsup.data.hdf5 import BLOCK_BYTES, images_of, opened_hdf5
-from selfsup.data.pictures import Pictures, attempt, length_and_date
+from selfsup.data.pictures import Pictures, attempt, length_and_date, within
 from selfsup.data.processors import processors
 from selfsup.data.progress import Work
 from selfsup.data.source import Galaxies
@@ -81,16 +81,18 @@ class Hdf5Pictures(Pictures):
         for part in self.parts:
             yield json.dumps([str(part.file.resolve()), *length_and_date(part.file), part.ids])
 
-    def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
-        """Each row's picture or fault; a block of rows that cannot be unpacked is as many faults."""
+    def some(self, rows: Sequence[int]) -> Generator[np.ndarray | Unreadable, None, None]:
+        """The pictures or faults of these rows; a block of rows that cannot be unpacked is as many faults."""
+        start = 0
         with ThreadPoolExecutor(processors()) as pool:
             for part in self.parts:
+                wanted = [row - start for row in within(rows, start, start + len(part.ids))]
+                start += len(part.ids)
+                if not wanted:
+                    continue
                 with opened_hdf5(part.file) as h5:
-                    for rows in _blocks(images_of(h5, self.name, part.file), len(part.ids)):
-                        yield from rows if isinstance(rows, list) else pool.map(partial(attempt, self.picture), rows)
-
-    def packed(self) -> None:
-        """Nothing was kept."""
+                    for block in _blocks(images_of(h5, self.name, part.file), len(part.ids), wanted):
+                        yield from block if isinstance(block, list) else pool.map(partial(attempt, self.picture), block)
 
     def origin(self, row: int) -> str:
         """The file and the row in it."""
@@ -101,16 +103,17 @@ class Hdf5Pictures(Pictures):
         raise IndexError(row)
 
 
-def _blocks(rows: Any, count: int) -> Iterator[np.ndarray | list[Unreadable]]:
-    """The rows, as many at a time as a chunk holds; a fault for each row of a block that cannot be unpacked."""
-    if len(rows) != count:
+def _blocks(images: Any, count: int, wanted: Sequence[int]) -> Iterator[np.ndarray | list[Unreadable]]:
+    """The wanted rows, those of one chunk at a time; a fault for each of a block that cannot be unpacked."""
+    if len(images) != count:
         raise DataError(
-            f"{rows.file.filename}: {len(rows)} images, and {count} when its columns were read; start again"
+            f"{images.file.filename}: {len(images)} images, and {count} when its columns were read; start again"
         )
-    fit = max(1, BLOCK_BYTES // (prod(rows.shape[1:]) * rows.dtype.itemsize))
-    step = min(fit, rows.chunks[0] if rows.chunks else fit)
-    for start in range(0, count, step):
+    fit = max(1, BLOCK_BYTES // (prod(images.shape[1:]) * images.dtype.itemsize))
+    step = min(fit, images.chunks[0] if images.chunks else fit)
+    for number, rows in groupby(wanted, key=lambda row: row // step):
+        places = np.array(list(rows)) - number * step
         try:
-            yield rows[start : start + step]
+            yield images[number * step : (number + 1) * step][places]
         except OSError as error:  # of the library: a damaged chunk, or a filter that is not there
-            yield list(repeat(Unreadable(f"cannot be unpacked: {error}"), min(step, count - start)))
+            yield list(repeat(Unreadable(f"cannot be unpacked: {error}"), len(places)))

@@ -13,12 +13,13 @@ import hashlib
 import json
 import logging
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
 
+from selfsup.data.decode import Unreadable
 from selfsup.data.packing import FORMAT, Fault, build, check_share, remove_abandoned
 from selfsup.data.pictures import Pictures
 from selfsup.types import DataError
@@ -60,6 +61,35 @@ class Packed:
                 f"leave out those that unreadable.csv there names"
             )
         return np.array([rows[galaxy] for galaxy in ids], dtype=np.int64)
+
+
+class PackedPictures(Pictures):
+    """Pictures that are packed already, in the places that they had before.
+
+    Args:
+        pictures: what was packed.
+        packed: what became of it.
+    """
+
+    def __init__(self, pictures: Pictures, packed: Packed) -> None:
+        super().__init__(pictures.ids, pictures.size_px)
+        self.made_of, self.images = pictures, packed.images
+        self._place = {galaxy: place for place, galaxy in enumerate(packed.ids)}
+        self._fault = {galaxy: reason for galaxy, _, reason in packed.unreadable}
+
+    def fingerprint(self) -> Iterator[str]:
+        """As before."""
+        return self.made_of.fingerprint()
+
+    def some(self, rows: Sequence[int]) -> Generator[np.ndarray | Unreadable, None, None]:
+        """The pictures, mapped; or why they were not packed."""
+        for galaxy in (self.ids[row] for row in rows):
+            place = self._place.get(galaxy)
+            yield Unreadable(self._fault[galaxy]) if place is None else self.images[place]
+
+    def origin(self, row: int) -> str:
+        """As before."""
+        return self.made_of.origin(row)
 
 
 def pack(pictures: Pictures, cache: str, max_unreadable_share: float) -> Packed:

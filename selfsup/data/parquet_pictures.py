@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from selfsup.data.decode import Unreadable, decode_image
-from selfsup.data.pictures import Pictures, attempt, warnings_refuse
+from selfsup.data.pictures import Pictures, attempt, warnings_refuse, within
 from selfsup.data.processors import processors
 from selfsup.data.progress import Work
 from selfsup.durable import replacing
@@ -121,6 +121,18 @@ class ParquetPictures(Pictures):
                 if not file.is_file():
                     self._keep(file, list(pool.map(partial(attempt, self._decoded), self._fetched(shard, groups))))
                 yield from _block(file)
+
+    def some(self, rows: Sequence[int]) -> Generator[np.ndarray | Unreadable, None, None]:
+        """The pictures or faults of these rows, a row group of a file at a time."""
+        start = 0
+        with warnings_refuse(), ThreadPoolExecutor(processors()) as pool:
+            for shard in self.shards:
+                for group, count in enumerate(shard.groups):
+                    wanted = within(rows, start, start + count)
+                    if len(wanted):
+                        images = self._fetched(shard, [group])
+                        yield from pool.map(partial(attempt, self._decoded), [images[row - start] for row in wanted])
+                    start += count
 
     def packed(self) -> None:
         """Forget the blocks."""

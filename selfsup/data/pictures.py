@@ -6,6 +6,7 @@ import json
 import os
 import warnings
 from abc import ABC, abstractmethod
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -45,11 +46,18 @@ class Pictures(ABC):
         """Pieces of a text that differs whenever an id or a pixel could."""
 
     @abstractmethod
-    def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
-        """Each picture (size, size, 3) uint8, or why there is none, in order, on all processors."""
+    def some(self, rows: Sequence[int]) -> Generator[np.ndarray | Unreadable, None, None]:
+        """These pictures (size, size, 3) uint8, or why there is none, made now, on all processors; nothing is kept.
 
-    @abstractmethod
-    def packed(self) -> None:
+        Args:
+            rows: of the pictures, ascending.
+        """
+
+    def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
+        """All of them, to be packed; what takes long to make may outlive an interruption."""
+        return self.some(range(len(self)))
+
+    def packed(self) -> None:  # noqa: B027  (most keep nothing)
         """Told when all are in their place: nothing that was kept for a restart is needed any more."""
 
     @abstractmethod
@@ -78,12 +86,12 @@ class FilePictures(Pictures):
         for galaxy, file in zip(self.ids, self.files, strict=True):
             yield json.dumps([galaxy, resolved[file.parent], file.name, *length_and_date(file)])
 
-    def drawn(self) -> Generator[np.ndarray | Unreadable, None, None]:
-        """Each file's pixels or fault, never more than a few images ahead."""
+    def some(self, rows: Sequence[int]) -> Generator[np.ndarray | Unreadable, None, None]:
+        """The pixels or faults of these files, never more than a few images ahead."""
         waiting: deque[Future[np.ndarray | Unreadable]] = deque()
         with warnings_refuse(), ThreadPoolExecutor(processors()) as pool:
-            for file in self.files:
-                waiting.append(pool.submit(attempt, self.read, file))
+            for row in rows:
+                waiting.append(pool.submit(attempt, self.read, self.files[row]))
                 if len(waiting) >= _IN_FLIGHT * processors():
                     yield waiting.popleft().result()
             while waiting:
@@ -97,12 +105,14 @@ class FilePictures(Pictures):
         """
         return read_image(file, self.size_px)
 
-    def packed(self) -> None:
-        """Nothing was kept."""
-
     def origin(self, row: int) -> str:
         """The file."""
         return str(self.files[row])
+
+
+def within(rows: Sequence[int], start: int, stop: int) -> Sequence[int]:
+    """Those of ascending rows that are from `start` on and below `stop`."""
+    return rows[bisect_left(rows, start) : bisect_left(rows, stop)]
 
 
 def length_and_date(file: Path) -> tuple[int, int]:

@@ -143,6 +143,12 @@ class SkyPictures(Pictures):
         for start in range(0, len(parts), block):
             yield from self._block(parts[start : start + block], kept=len(parts) > block)
 
+    def some(self, rows: Sequence[int]) -> Generator[np.ndarray | Unreadable, None, None]:
+        """These galaxies, a few by each process at a time."""
+        parts = [rows[start : start + CHUNK] for start in range(0, len(rows), CHUNK)]
+        for images in in_order(partial(_draw, self.sky, parts), len(parts)):
+            yield from images
+
     def packed(self) -> None:
         """Forget the blocks."""
         shutil.rmtree(self.blocks, ignore_errors=True)
@@ -167,5 +173,5 @@ class SkyPictures(Pictures):
                 np.save(stream, np.concatenate(drawn), allow_pickle=False)
 
 
-def _draw(sky: Sky, parts: Sequence[range], task: int) -> np.ndarray:
+def _draw(sky: Sky, parts: Sequence[Sequence[int]], task: int) -> np.ndarray:
     return sky.images(parts[task])
