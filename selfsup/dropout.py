@@ -30,8 +30,15 @@ from selfsup.types import Batch, ConfigError
 from selfsup.votes import QuestionTree
 
 
-@torch.inference_mode()
 def posterior(objectives: Sequence[Objective], loader: Iterable[Batch], passes: int, seed: int) -> Posterior:
+    """What T passes of each of M trained objectives say of every galaxy of the loader; all as in `describe`."""
+    return describe(objectives, loader, passes, seed)[1]
+
+
+@torch.inference_mode()
+def describe(
+    objectives: Sequence[Objective], loader: Iterable[Batch], passes: int, seed: int
+) -> tuple[np.ndarray, Posterior]:
     """What T passes of each of M trained objectives say of every galaxy of the loader, in its order.
 
     Args:
@@ -42,21 +49,29 @@ def posterior(objectives: Sequence[Objective], loader: Iterable[Batch], passes: 
         seed: of the masks.
 
     Returns:
+        The embedding (N, D) of the first objective, without dropout.
         The posterior of S = T x M networks (M without dropout), all passes of the first objective first.
 
     Raises:
         ConfigError: no objective, one that predicts no votes, of several trees, or passes of a network without dropout.
     """
-    tree, found = tree_of(objectives), []
+    tree, embeddings, found = tree_of(objectives), [], []
     with ExitStack() as stack:
         networks = [
             stack.enter_context(Passes(objective, passes, (seed, place))) for place, objective in enumerate(objectives)
         ]
         for batch in loader:
             image = as_float(batch["image"])
-            found.append(torch.cat([network.concentrations(image).float().cpu() for network in networks]).numpy())
-    none = np.empty((len(objectives) * max(1, passes), 0, len(tree.answers)), dtype=np.float32)
-    return Posterior(tree, np.concatenate([none, *found], axis=1))
+            embedding = networks[0].embedding(image)
+            alphas = [
+                networks[0].concentrations(image, embedding),
+                *(each.concentrations(image) for each in networks[1:]),
+            ]
+            embeddings.append(embedding.float().cpu().numpy())
+            found.append(torch.cat([alpha.float().cpu() for alpha in alphas]).numpy())
+    nobody = np.empty((0, head_of(objectives[0]).encoder.dim), dtype=np.float32)
+    nothing = np.empty((len(objectives) * max(1, passes), 0, len(tree.answers)), dtype=np.float32)
+    return np.concatenate([nobody, *embeddings]), Posterior(tree, np.concatenate([nothing, *found], axis=1))
 
 
 class Passes:
@@ -89,7 +104,7 @@ class Passes:
         self.mode = evaluation_mode(objective)
         self._masks: dict[tuple[str, torch.Size], Tensor] = {}
         self._hooks: list[RemovableHandle] = []
-        self._asked: int | slice = slice(None)
+        self._asked: int | slice | None = None
 
     def __enter__(self) -> Passes:
         """Evaluation mode; dropout layers, which then let everything through, are followed by the masks."""
@@ -103,24 +118,35 @@ class Passes:
             hook.remove()
         self.mode.__exit__(*error)
 
-    def concentrations(self, image: Tensor) -> Tensor:
-        """(B, C, H, W) in [0, 1] -> (T, B, A) alpha of each pass; (1, B, A) without dropout."""
-        image = image.to(device_of(self.head))
-        if not self.passes:
-            return self.head.concentrations(image)[None]
-        if list(self.layers) == ["dropout"]:
+    def embedding(self, image: Tensor) -> Tensor:
+        """(B, C, H, W) in [0, 1] -> (B, D), without dropout."""
+        self._asked = None
+        embedding: Tensor = self.head.encoder(image.to(device_of(self.head)))
+        return embedding
+
+    def concentrations(self, image: Tensor, embedding: Tensor | None = None) -> Tensor:
+        """(B, C, H, W) in [0, 1] -> (T, B, A) alpha of each pass; (1, B, A) without dropout.
+
+        Args:
+            image: the pictures.
+            embedding: of them, where it is known: without dropout in the encoder it is not made again.
+        """
+        if list(self.layers) in ([], ["dropout"]):
             # Only the head drops: the encoder's work is done once, and the masks add an axis in front of the batch.
+            embedding = self.embedding(image) if embedding is None else embedding
             self._asked = slice(None)
-            return self.head.concentrations(image)
-        alphas = []
+            return self.head.alpha(embedding if self.passes else embedding[None])
+        image, alphas = image.to(device_of(self.head)), []
         for t in range(self.passes):
             self._asked = t
             alphas.append(self.head.concentrations(image))
         return torch.stack(alphas)
 
     def _drop(self, name: str, layer: nn.Dropout, inputs: tuple[Tensor], output: Tensor) -> Tensor:
-        """(B, ...) -> (B, ...) of one pass, (T, B, ...) of all."""
+        """(B, ...) -> (B, ...) of one pass or none, (T, B, ...) of all."""
         del inputs
+        if self._asked is None:
+            return output
         key = name, output.shape[1:]
         if key not in self._masks:
             self._masks[key] = self._mask(name, layer.p, output)

@@ -65,9 +65,9 @@ def test_pretrain_probe_embed_and_views(choices, data, selfsup, tmp_path, monkey
     assert probed["metrics"] == trained["metrics"]  # offline as online, to the last bit
     assert probed["comparison"] == trained["comparison"]
 
-    ended = selfsup("task=embed", f"task.checkpoint={run}", *data[:2], "task.output=found/galaxies.parquet")
+    ended = selfsup("task=embed", f"task.checkpoint={run}", *data[:2], "task.output=found/galaxies")
     assert ended.code == 0, ended.err
-    check_catalogue(tmp_path / "found" / "galaxies.parquet", run)
+    check_catalogue(tmp_path / "found" / "galaxies", run)
 
     views = [choice for choice in choices if not choice.startswith("task.")]
     ended = selfsup("task=views", *views, "task.galaxies=3", "hydra.run.dir=seen")
@@ -76,8 +76,8 @@ def test_pretrain_probe_embed_and_views(choices, data, selfsup, tmp_path, monkey
         assert sheet.width > sheet.height / 3 > 20
 
 
-def check_catalogue(file, run):
-    table = pq.read_table(file)
+def check_catalogue(folder, run):
+    table = pq.read_table(folder)
     assert {"id", "embedding"} <= set(table.column_names)
     assert sorted(table["id"].to_pylist()) == [f"g{number:03}" for number in range(120)]
     embedding = torch.tensor(table["embedding"].to_pylist())

@@ -99,16 +99,16 @@ class Dirichlet(Objective):
 
     def concentrations(self, image: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, A) alpha, float32 also under autocast: differences of lgamma need its mantissa."""
-        return self._alpha(self.encoder(image))
+        return self.alpha(self.encoder(image))
 
     def predict(self, image: Tensor) -> dict[str, Tensor]:
         """(B, C, H, W) -> {"votes": (B, A)}, the expected share alpha_i / A of each answer, 1 in sum per question."""
-        alpha = self._alpha(symmetric(self.encoder, self.symmetries)(image))
+        alpha = self.alpha(symmetric(self.encoder, self.symmetries)(image))
         shares = [alpha[:, q] / alpha[:, q].sum(1, keepdim=True) for q in self.questions]
         return {"votes": torch.cat(shares, dim=1)}
 
-    def _alpha(self, embedding: Tensor) -> Tensor:
-        """(B, D) -> (B, A)."""
+    def alpha(self, embedding: Tensor) -> Tensor:
+        """(B, D) -> (B, A), as `concentrations`."""
         with torch.autocast(embedding.device.type, enabled=False):
             logits = self.head(self.dropout(embedding.to(self.head.weight.dtype)))
             wide = logits.to(torch.promote_types(logits.dtype, torch.float32))

@@ -45,8 +45,9 @@ def test_every_option_composes_and_passes_the_gate(group, name, compose):
 def test_every_task_composes_and_is_a_module_of_its_name(task, compose):
     file = Path(__file__).parents[2] / "selfsup" / "tasks" / f"{task}.py"
     assert file.is_file()
-    needs = {"embed": ["task.checkpoint=a", "task.output=b.parquet"], "probe": ["task.checkpoint=a"]}
+    needs = {"embed": ["task.checkpoint=a", "task.output=b"], "probe": ["task.checkpoint=a"]}
     needs |= {"resume": ["task.run=a"], "sky": ["task.output=a"], "shift": ["task.checkpoint=a"]}
+    needs |= {"predict": ["task.output=a"]}
     needs |= {"denoise": ["task.checkpoint=a", "task.output=b"], "report": ["task.runs=[a]"]}
     cfg = compose("data.folder=somewhere", f"task={task}", *needs.get(task, []))
     assert cfg.task.name == task
