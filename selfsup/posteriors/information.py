@@ -22,15 +22,17 @@ BUDGET = 1_000_000
 
 
 class Information(NamedTuple):
-    """I of each galaxy, and how far off it may be.
+    """I of each galaxy, how far off it may be, and the whole doubt that it is a part of.
 
     Args:
         value: (N,) nats.
         standard_error: (N,) of its Monte Carlo estimate; 0 where it is exact.
+        entropy: (N,) nats, H[ E_w p(k | w) ]: of the votes, whichever model is right.
     """
 
     value: Table
     standard_error: Table
+    entropy: Table
 
 
 def mutual_information(alpha: Table, total: int, exact_up_to: int, draws: int, seed: int) -> Information:
@@ -45,15 +47,14 @@ def mutual_information(alpha: Table, total: int, exact_up_to: int, draws: int, s
     """
     if number_of_compositions(total, alpha.shape[-1]) > exact_up_to:
         return drawn(alpha, total, draws, seed)
-    value = enumerated(alpha, total)
-    return Information(value, np.zeros_like(value))
+    return enumerated(alpha, total)
 
 
-def enumerated(alpha: Table, total: int) -> Table:
-    """(S, N, a) -> (N,) the definition, over every outcome."""
+def enumerated(alpha: Table, total: int) -> Information:
+    """(S, N, a) -> the definition, over every outcome."""
     outcomes = compositions(total, alpha.shape[-1])
     coefficient = gammaln(total + 1) - gammaln(outcomes + 1).sum(1)
-    found = []
+    found, entropies = [], []
     for part in _parts(alpha, len(outcomes)):
         table = log_rising(part, total)
         log_p = coefficient - log_rising(part.sum(-1), total)[..., -1:]
@@ -61,9 +62,10 @@ def enumerated(alpha: Table, total: int) -> Table:
             log_p = log_p + table[..., answer, :][..., counts]
         p = np.exp(log_p)
         mixed = p.mean(0)
-        found.append((p * log_p).sum(-1).mean(0) - xlogy(mixed, mixed).sum(-1))
+        entropies.append(-xlogy(mixed, mixed).sum(-1))
+        found.append((p * log_p).sum(-1).mean(0) + entropies[-1])
     value: Table = np.maximum(np.concatenate([np.empty(0), *found]), 0.0)  # rounding leaves -1e-16
-    return value
+    return Information(value, np.zeros_like(value), np.concatenate([np.empty(0), *entropies]))
 
 
 def drawn(alpha: Table, total: int, draws: int, seed: int) -> Information:
@@ -78,16 +80,19 @@ def drawn(alpha: Table, total: int, draws: int, seed: int) -> Information:
         raise ConfigError(f"draws = {draws}: a standard error needs at least 2 crowds from each model")
     rng = np.random.default_rng(seed)
     models, _, answers = alpha.shape
-    values, errors = [], []
+    found = [np.zeros((3, 0))]
     for part in _parts(alpha, draws * models * answers):
-        gain = _gain(part, total, draws, rng)
-        values.append(gain.mean((0, 2)))
-        errors.append(np.sqrt(gain.var(axis=2, ddof=1).sum(0) / draws) / models)
-    return Information(np.concatenate([np.empty(0), *values]), np.concatenate([np.empty(0), *errors]))
+        gain, surprise = _gain(part, total, draws, rng)
+        error = np.sqrt(gain.var(axis=2, ddof=1).sum(0) / draws) / models
+        found.append(np.stack([gain.mean((0, 2)), error, surprise.mean((0, 2))]))
+    return Information(*np.concatenate(found, axis=1))
 
 
-def _gain(alpha: Table, total: int, draws: int, rng: np.random.Generator) -> Table:
-    """(S, G, a) -> (S, G, draws), log p(k | w) - log E_w p(k | w) of votes k drawn from model w."""
+def _gain(alpha: Table, total: int, draws: int, rng: np.random.Generator) -> tuple[Table, Table]:
+    """(S, G, a) -> (S, G, draws) each, of votes k drawn from model w.
+
+    log p(k | w) - log E_w p(k | w), and -log E_w p(k | w).
+    """
     models, galaxies, answers = alpha.shape
     votes = draw(np.broadcast_to(alpha, (draws, *alpha.shape)), total, rng)
     index = votes.transpose(2, 3, 0, 1).reshape(galaxies, answers, draws * models)
@@ -97,8 +102,10 @@ def _gain(alpha: Table, total: int, draws: int, rng: np.random.Generator) -> Tab
     mixed = logsumexp(log_p, axis=0) - np.log(models)
     shape = (galaxies, draws, models)
     own = np.einsum("sgds->sgd", log_p.reshape(models, *shape))
+    coefficient = gammaln(total + 1) - gammaln(index + 1).sum(1)
     gain: Table = own - mixed.reshape(shape).transpose(2, 0, 1)
-    return gain
+    surprise: Table = -(mixed + coefficient).reshape(shape).transpose(2, 0, 1)
+    return gain, surprise
 
 
 def _parts(alpha: Table, each: int) -> list[Table]:

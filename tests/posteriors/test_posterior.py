@@ -142,7 +142,7 @@ def test_the_expected_error_is_the_one_that_crowds_show():
 
 
 def test_information_is_that_of_the_question(found):
-    value, error = found.mutual_information("bar", 10, exact_up_to=100, draws=2, seed=0)
+    value, error, _ = found.mutual_information("bar", 10, exact_up_to=100, draws=2, seed=0)
     assert (value > 0).all()
     assert (error == 0).all()
     same = Posterior(TREE, np.concatenate([found.alphas[..., :3], np.repeat(found.alphas[:1, :, 3:], S, 0)], axis=2))
