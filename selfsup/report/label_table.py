@@ -11,17 +11,25 @@ from selfsup.report.statistics import Interval, interval, paired
 from selfsup.report.tables import markdown, number
 
 
-def label_table(curves: Mapping[str, Curve], saved: Mapping[str, Mapping[int, Saved]], against: str) -> str:
+def label_table(
+    curves: Mapping[str, Curve],
+    saved: Mapping[str, Mapping[int, Saved]],
+    against: str,
+    counted: str = "labels of each class",
+    over: str = "draws",
+) -> str:
     """Markdown, a row for each curve and number of labels.
 
     Args:
         curves: name -> labels of each class -> score of each draw.
         saved: name -> labels -> what it saves against the plain curve, for all but that one.
         against: name of the plain curve.
+        counted: what the numbers count.
+        over: what each number has several scores of.
     """
-    head = ["", "labels of each class", "score", f"gain on {against}", "p", "labels saved, times"]
+    head = ["", counted, "score", f"gain on {against}", "p", "labels saved, times"]
     rows = [[name, *row] for name in curves for row in _rows(curves[name], saved.get(name), curves[against])]
-    note = "Means with their 95 % intervals over draws. A gain is that of the same draws, p its paired t test."
+    note = f"Means with their 95 % intervals over {over}. A gain is that of the same {over}, p its paired t test."
     note += f" Labels saved: how many times as many labels {against} needs for the same score."
     return f"{markdown(head, rows)}\n\n{note}"
 

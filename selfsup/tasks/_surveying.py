@@ -18,6 +18,7 @@ from selfsup.data.packed import PackedPictures, pack
 from selfsup.data.source import Source
 from selfsup.inference.shards import Plan, Shards
 from selfsup.inference.survey import Describe, Survey
+from selfsup.tasks._again import going_on
 from selfsup.tasks._plain import plain
 
 log = logging.getLogger(__name__)
@@ -58,7 +59,8 @@ def survey(cfg: DictConfig, data: DictConfig, describe: Describe, made_of: Mappi
     output = Path(cfg.task.output).expanduser()
     shards = Shards(output, Plan(len(found.ids), cfg.task.rows_per_shard, depends, provenance))
     galaxies = Survey(found, pictures, cfg.task.batch_size, source.max_unreadable_share)
-    manifest = galaxies.describe(shards, describe)
+    with going_on(shards.unfinished):
+        manifest = galaxies.describe(shards, describe)
     told = manifest["galaxies"], manifest["unreadable"], len(manifest["parts"])
     log.info("%s: %d galaxies, %d unreadable, %d shards", output, *told)
     return {"galaxies": float(told[0]), "unreadable": float(told[1])}

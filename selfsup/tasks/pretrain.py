@@ -91,7 +91,7 @@ def pretrain(cfg: DictConfig, folder: Path, ranks: Ranks) -> dict[str, float]:
     """
     with stoppable(folder):
         parts = assemble(cfg, folder)
-        with _closed(parts.loggers):
+        with closed(parts.loggers):
             ranks.only_first(lambda: parts.data.packed)
             fit(parts.learner, parts.data, parts.probes, parts.loggers, folder, ranks=ranks)
             spent = parts.learner.spent.so_far()
@@ -159,7 +159,7 @@ def assemble(cfg: DictConfig, folder: Path) -> Parts:
 
 
 @contextmanager
-def _closed(loggers: list[Logger]) -> Iterator[None]:
+def closed(loggers: list[Logger]) -> Iterator[None]:
     """The loggers end with what runs within, and know how it ended."""
     status = "failed"
     try:
