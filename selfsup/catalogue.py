@@ -7,19 +7,22 @@ file or a folder of shards, `id` text, `embedding` a fixed-size list of float32,
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
 
-from selfsup.catalogue_files import GROUP_ROWS, read_footer, scan_rows, shards, validate_target, write_rows
+from selfsup.catalogue_files import GROUP_ROWS, Rows, read_footer, shards, validate_target, write_rows
 from selfsup.catalogue_values import (
     JSON,
+    About,
     Floats,
     Values,
+    about_of,
+    described,
     refuse_not_finite,
     to_arrow,
     to_json,
@@ -30,6 +33,8 @@ from selfsup.durable import replacing, replacing_folder, synced
 from selfsup.spelling import nearest
 from selfsup.types import ConfigError, DataError
 
+__all__ = ["About", "Catalogue"]
+
 
 class Catalogue:
     """N galaxies, each an id, an embedding (D,) and a value in each column. Never changes; methods return new ones.
@@ -37,16 +42,14 @@ class Catalogue:
     Read through `open`, rows stay on disk until they are asked for; columns that were appended are in memory.
     """
 
-    def __init__(self, rows: ds.Dataset, provenance: str, added: Mapping[str, pa.ChunkedArray]) -> None:
+    def __init__(self, rows: Rows, provenance: str) -> None:
         """Not called directly: use `from_arrays` or `open`.
 
         Args:
-            rows: `id`, `embedding` and the columns that are stored.
+            rows: `id`, `embedding` and the columns.
             provenance: JSON.
-            added: further columns, as long as `rows`; they hide stored ones of the same name.
         """
-        self._rows, self._provenance, self._added = rows, provenance, dict(added)
-        self._length = int(rows.count_rows())
+        self._rows, self._provenance = rows, provenance
 
     @classmethod
     def from_arrays(
@@ -62,7 +65,7 @@ class Catalogue:
         validate_rows(names, matrix)
         flat = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])
         table = pa.table({"id": pa.array(map(str, names), pa.string()), "embedding": flat})
-        return cls(ds.dataset(table), to_json(provenance), {}).append(columns)
+        return cls(Rows(ds.dataset(table)), to_json(provenance)).append(columns)
 
     @classmethod
     def open(cls, path: str | Path) -> Catalogue:
@@ -77,13 +80,16 @@ class Catalogue:
             other_schema, other_provenance = read_footer(file)
             if other_schema != schema:
                 raise DataError(f"{file}: other columns or types than {files[0].name}; keep one catalogue per folder.")
+            if [about_of(field).unit for field in other_schema] != [about_of(field).unit for field in schema]:
+                raise DataError(f"{file}: other units than {files[0].name}; keep one catalogue per folder.")
             if other_provenance != provenance:
                 raise DataError(f"{file}: other provenance than {files[0].name}; keep one catalogue per folder.")
-        return cls(ds.dataset([str(file) for file in files], schema=schema, format="parquet"), provenance, {})
+        stored = ds.dataset([str(file) for file in files], schema=schema, format="parquet")
+        return cls(Rows(stored), provenance)
 
     def __len__(self) -> int:
         """N."""
-        return self._length
+        return len(self._rows)
 
     def __repr__(self) -> str:
         """Size and columns."""
@@ -96,7 +102,7 @@ class Catalogue:
         Raises:
             DataError: one is missing.
         """
-        column = self._read("id")
+        column = self._rows.column("id")
         if column.null_count:
             raise DataError(f"{column.null_count} of {len(self)} galaxies have no `id`; give each one.")
         return list(column.to_pylist())
@@ -109,12 +115,17 @@ class Catalogue:
     @property
     def columns(self) -> list[str]:
         """Names of the columns, without id and embedding."""
-        return [name for name in (*self._stored, *self._added) if name not in ("id", "embedding")]
+        return [name for name in self._rows.schema.names if name not in ("id", "embedding")]
 
     @property
     def provenance(self) -> dict[str, Any]:
         """Where the catalogue comes from, as given; a copy."""
         return dict(json.loads(self._provenance))
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Names, types and meanings of `id`, `embedding` and the columns, as Arrow has them."""
+        return self._rows.schema
 
     def has(self, name: str) -> bool:
         """Whether there is such a column."""
@@ -127,7 +138,7 @@ class Catalogue:
             DataError: a value is missing or not finite; names the galaxies.
         """
         matrix, start = np.full((len(self), self.dim), np.nan, dtype=np.float32), 0
-        for chunk in self._read("embedding").chunks:
+        for chunk in self._rows.column("embedding").chunks:
             rows = start + np.flatnonzero(chunk.is_valid().to_numpy(zero_copy_only=False))
             # A missing embedding has no values in the flattened list: it stays NaN, and is refused below.
             matrix[rows] = chunk.flatten().to_numpy(zero_copy_only=False).reshape(-1, self.dim)
@@ -142,19 +153,35 @@ class Catalogue:
         Raises:
             DataError: no such column; names the nearest, and those there are.
         """
-        if not self.has(name):
-            hint, there = nearest(name, self.columns), ", ".join(self.columns) or "none"
-            raise DataError(f"no column '{name}'{hint}; the catalogue has: {there}.")
-        return to_numpy(self._read(name))
+        self._require(name)
+        return to_numpy(self._rows.column(name))
 
-    def append(self, columns: Mapping[str, Values]) -> Catalogue:
-        """The same galaxies with more columns; one of a name that is there takes its place in the new catalogue.
+    def about(self, name: str) -> About:
+        """Unit and description of a column; empty where nobody gave them.
 
         Raises:
-            DataError: not N values, not one-dimensional, of mixed types, or named `id` or `embedding`.
+            DataError: no such column.
         """
-        new = {name: to_arrow(name, values, len(self)) for name, values in columns.items()}
-        return Catalogue(self._rows, self._provenance, {**self._added, **new})
+        self._require(name)
+        return about_of(self._rows.schema.field(name))
+
+    def append(self, columns: Mapping[str, Values], about: Mapping[str, About] | None = None) -> Catalogue:
+        """The same galaxies with more columns; one of a name that is there takes its place in the new catalogue.
+
+        Args:
+            columns: name -> N values.
+            about: what those of these columns are that need saying.
+
+        Raises:
+            DataError: not N values, not one-dimensional, of mixed types, named `id` or `embedding`, or `about` is about
+                a column that is not among them.
+        """
+        said = dict(about or {})
+        if stray := sorted(said.keys() - columns.keys()):
+            raise DataError(f"about '{stray[0]}'{nearest(stray[0], list(columns))}: no such column is appended.")
+        values = {name: to_arrow(name, given, len(self)) for name, given in columns.items()}
+        new = {name: (described(name, v.type, said.get(name, About())), v) for name, v in values.items()}
+        return Catalogue(self._rows.with_columns(new), self._provenance)
 
     def filter(self, mask: Values) -> Catalogue:
         """The galaxies where `mask` (N,) is true, in memory.
@@ -166,7 +193,7 @@ class Catalogue:
         if keep.dtype != bool or keep.shape != (len(self),):
             raise DataError(f"a mask is {len(self)} booleans, not {keep.shape} of {keep.dtype}; give one per galaxy.")
         kept, start = [], 0
-        for table in self._tables(GROUP_ROWS):
+        for table in self._rows.tables(GROUP_ROWS, self._rows.schema.names):
             kept.append(table.filter(pa.array(keep[start : start + len(table)])))
             start += len(table)
         return self._in_memory(pa.concat_tables(kept))
@@ -178,7 +205,22 @@ class Catalogue:
             ConfigError: `rows` is below 1.
         """
         _validate_count("rows", rows)
-        return (self._in_memory(table) for table in self._tables(rows) if len(table))
+        return (self._in_memory(table) for table in self._rows.tables(rows, self._rows.schema.names) if len(table))
+
+    def tables(self, rows: int, columns: Sequence[str]) -> Iterator[pa.Table]:
+        """The ids and these columns (`embedding` may be one), and nothing else read, in parts of `rows` galaxies.
+
+        As Arrow keeps them: what is missing is null, and each field says what its column is.
+
+        Raises:
+            ConfigError: `rows` is below 1.
+            DataError: no such column.
+        """
+        _validate_count("rows", rows)
+        for name in columns:
+            if name != "embedding":
+                self._require(name)
+        return (table for table in self._rows.tables(rows, ["id", *columns]) if len(table))
 
     def save(self, path: str | Path, rows_per_file: int | None = None) -> None:
         """Write a file, or with `rows_per_file` a folder of shards; what is at `path` is always whole.
@@ -194,46 +236,23 @@ class Catalogue:
             _validate_count("rows_per_file", rows_per_file)
         validate_target(target, sharded=rows_per_file is not None)
         target.parent.mkdir(parents=True, exist_ok=True)
+        schema = self._rows.schema
         if rows_per_file is None:
             with replacing(target) as sink:
-                self._write(sink, self._tables(GROUP_ROWS))
+                write_rows(sink, schema, self._provenance, self._rows.tables(GROUP_ROWS, schema.names))
             return
         with replacing_folder(target) as folder:
-            for i, table in enumerate(self._tables(rows_per_file)):
+            for i, table in enumerate(self._rows.tables(rows_per_file, schema.names)):
                 with synced(folder / f"part-{i:05d}.parquet") as sink:
-                    self._write(sink, [table])
-
-    @property
-    def _stored(self) -> list[str]:
-        return [name for name in self._rows.schema.names if name not in self._added]
+                    write_rows(sink, schema, self._provenance, [table])
 
     def _in_memory(self, table: pa.Table) -> Catalogue:
-        return Catalogue(ds.dataset(table), self._provenance, {})
+        return Catalogue(Rows(ds.dataset(table)), self._provenance)
 
-    def _read(self, name: str) -> pa.ChunkedArray:
-        return self._added[name] if name in self._added else self._rows.to_table(columns=[name]).column(0)
-
-    def _tables(self, rows: int) -> Iterator[pa.Table]:
-        """All columns, `rows` galaxies at a time; a single empty table where there are none."""
-        held, start = self._empty(), 0
-        for batch in scan_rows(self._rows, rows):  # which are cut where files end
-            held = pa.concat_tables([held, pa.Table.from_batches([batch.select(self._stored)])])
-            while len(held) >= rows:
-                yield self._with_added(held.slice(0, rows), start)
-                held, start = held.slice(rows), start + rows
-        if len(held) or not start:
-            yield self._with_added(held, start)
-
-    def _empty(self) -> pa.Table:
-        return pa.schema([self._rows.schema.field(name) for name in self._stored]).empty_table()
-
-    def _with_added(self, table: pa.Table, start: int) -> pa.Table:
-        for name, column in self._added.items():
-            table = table.append_column(name, column.slice(start, len(table)))
-        return table
-
-    def _write(self, sink: BinaryIO, tables: Iterable[pa.Table]) -> None:
-        write_rows(sink, self._with_added(self._empty(), 0).schema, self._provenance, tables)
+    def _require(self, name: str) -> None:
+        if not self.has(name):
+            hint, there = nearest(name, self.columns), ", ".join(self.columns) or "none"
+            raise DataError(f"no column '{name}'{hint}; the catalogue has: {there}.")
 
 
 def _validate_count(key: str, count: int) -> None:

@@ -5,9 +5,9 @@ Provenance lies as JSON in the schema's metadata. Nothing here holds more than a
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, TypeAlias
 
 import pyarrow as pa
 import pyarrow.dataset as ds
@@ -20,6 +20,9 @@ KEY = b"selfsup"
 
 GROUP_ROWS = 16_384
 """Rows that are in memory together while a catalogue is copied: 32 MB of embeddings of width 512."""
+
+Added: TypeAlias = tuple[pa.Field, pa.ChunkedArray]
+"""A column in memory: its name, type and meaning, and its values."""
 
 
 def shards(path: Path) -> list[Path]:
@@ -39,7 +42,7 @@ def shards(path: Path) -> list[Path]:
 
 
 def read_footer(file: Path) -> tuple[pa.Schema, str]:
-    """Schema without metadata, and provenance, of a file that holds a catalogue.
+    """Schema without its own metadata (columns keep theirs), and provenance, of a file that holds a catalogue.
 
     Raises:
         DataError: not Parquet, or no `id` or `embedding` of the right type.
@@ -59,14 +62,60 @@ def read_footer(file: Path) -> tuple[pa.Schema, str]:
     return stored.remove_metadata(), (stored.metadata or {}).get(KEY, b"{}").decode()
 
 
-def scan_rows(rows: ds.Dataset, size: int) -> Iterator[pa.RecordBatch]:
-    """Batches of at most `size` rows, in order."""
+class Rows:
+    """The columns of N galaxies: those stored, read when they are asked for, and those added since, in memory.
+
+    Args:
+        stored: `id`, `embedding` and the columns of the files.
+        added: name -> further columns of N values; they hide stored ones of the same name.
+    """
+
+    def __init__(self, stored: ds.Dataset, added: Mapping[str, Added] | None = None) -> None:
+        self._stored, self._added = stored, dict(added or {})
+        fields = [field for field in stored.schema if field.name not in self._added]
+        self.schema = pa.schema([*fields, *(field for field, _ in self._added.values())])
+        self._length = int(stored.count_rows())
+
+    def __len__(self) -> int:
+        """N."""
+        return self._length
+
+    def with_columns(self, new: Mapping[str, Added]) -> Rows:
+        """The same galaxies with more columns."""
+        return Rows(self._stored, {**self._added, **new})
+
+    def column(self, name: str) -> pa.ChunkedArray:
+        """The N values of a column."""
+        return self._added[name][1] if name in self._added else self._stored.to_table(columns=[name]).column(0)
+
+    def tables(self, size: int, names: Sequence[str]) -> Iterator[pa.Table]:
+        """These columns (one at least is stored), `size` galaxies at a time; one empty table where there are none."""
+        schema = pa.schema([self.schema.field(name) for name in names])
+        stored = pa.schema([field for field in schema if field.name not in self._added])
+        held, start = stored.empty_table(), 0
+        for batch in _scanned(self._stored, size, stored.names):  # which are cut where files end
+            held = pa.concat_tables([held, pa.Table.from_arrays(batch.select(stored.names).columns, schema=stored)])
+            while len(held) >= size:
+                yield self._joined(held.slice(0, size), start, schema)
+                held, start = held.slice(size), start + size
+        if len(held) or not start:
+            yield self._joined(held, start, schema)
+
+    def _joined(self, table: pa.Table, start: int, schema: pa.Schema) -> pa.Table:
+        """A part of what is stored, and the same part of what was added."""
+        added = {name: values.slice(start, len(table)) for name, (_, values) in self._added.items()}
+        columns = [added[name] if name in added else table.column(name) for name in schema.names]
+        return pa.Table.from_arrays(columns, schema=schema)
+
+
+def _scanned(rows: ds.Dataset, size: int, names: list[str]) -> Iterator[pa.RecordBatch]:
+    """Batches of at most `size` rows, in order, with these columns in the order of the files."""
     if not isinstance(rows, ds.FileSystemDataset):
-        yield from rows.to_batches(batch_size=size)
+        yield from rows.to_batches(batch_size=size, columns=names)
         return
     for file in rows.files:  # one by one, without buffering, as Arrow's scanner and pre-buffer hold whole files
         with pq.ParquetFile(file, pre_buffer=False) as parquet:
-            yield from parquet.iter_batches(size)
+            yield from parquet.iter_batches(size, columns=names)
 
 
 def write_rows(sink: BinaryIO, schema: pa.Schema, provenance: str, tables: Iterable[pa.Table]) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -14,6 +15,19 @@ from selfsup.types import DataError
 JSON: TypeAlias = "str | int | float | bool | Sequence[JSON] | Mapping[str, JSON] | None"
 Values: TypeAlias = "np.ndarray[Any, Any] | Sequence[Any]"
 Floats: TypeAlias = "np.ndarray[Any, np.dtype[np.float32]]"
+
+
+@dataclass(frozen=True)
+class About:
+    """What the numbers of a column are.
+
+    Args:
+        unit: as FITS and the Virtual Observatory spell it ("deg", "mag", "km/s"); "" without.
+        description: a line for people; "" without.
+    """
+
+    unit: str = ""
+    description: str = ""
 
 
 def validate_rows(ids: list[str], matrix: Floats) -> None:
@@ -78,3 +92,15 @@ def to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
     elif column.null_count and (pa.types.is_boolean(column.type) or pa.types.is_null(column.type)):
         column = column.cast(pa.float64())
     return np.array(column.to_numpy())  # a copy: what Arrow hands out cannot be written to
+
+
+def described(name: str, kind: pa.DataType, about: About) -> pa.Field:
+    """A column's name, type and meaning, as a field of Arrow, which keeps the meaning in its metadata."""
+    said = {"unit": about.unit, "description": about.description}
+    return pa.field(name, kind, metadata={key: text for key, text in said.items() if text} or None)
+
+
+def about_of(field: pa.Field) -> About:
+    """What a field's metadata say of its column."""
+    said = {key.decode(): text.decode() for key, text in (field.metadata or {}).items()}
+    return About(said.get("unit", ""), said.get("description", ""))

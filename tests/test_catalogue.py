@@ -9,7 +9,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from selfsup.catalogue import Catalogue
+from selfsup.catalogue import About, Catalogue
+from selfsup.catalogue_files import GROUP_ROWS
 from selfsup.types import ConfigError, DataError
 
 PROVENANCE: dict[str, Any] = {
@@ -149,6 +150,81 @@ def test_append_leaves_the_original(tmp_path: Path) -> None:
     more.save(tmp_path / "more", 3)
     assert_same(Catalogue.open(tmp_path / "more"), more)
     np.testing.assert_array_equal(stored.column("label"), np.arange(7))
+
+
+SAID = {"ra": About("deg", "right ascension, J2000"), "z": About(description="décalage"), "ra.err": About("arcsec")}
+
+
+def with_units() -> Catalogue:
+    columns = {"ra": np.arange(7.0), "z": np.arange(7.0) / 7, "ra.err": np.ones(7)}
+    return made().append(columns, SAID)
+
+
+def said_of(catalogue: Catalogue) -> dict[str, About]:
+    return {name: catalogue.about(name) for name in catalogue.columns if catalogue.about(name) != About()}
+
+
+@pytest.mark.parametrize("rows_per_file", [None, 3])
+def test_columns_say_what_they_are_wherever_they_go(tmp_path: Path, rows_per_file: int | None) -> None:
+    with_units().save(tmp_path / "c", rows_per_file)
+    found = Catalogue.open(tmp_path / "c")
+    (batch, *_) = found.batches(5)
+    more = found.append({"cluster": np.arange(7)})
+    more.save(tmp_path / "again")
+    for catalogue in (found, batch, more, found.filter(np.arange(7) > 2), Catalogue.open(tmp_path / "again")):
+        assert said_of(catalogue) == SAID
+    field = pq.read_schema(next(iter((tmp_path / "c").iterdir())) if rows_per_file else tmp_path / "c").field("ra")
+    assert field.metadata == {b"unit": b"deg", b"description": b"right ascension, J2000"}
+
+
+def test_a_column_that_is_replaced_is_said_anew() -> None:
+    assert said_of(with_units().append({"ra": np.arange(7)})) == {name: SAID[name] for name in ("z", "ra.err")}
+    assert with_units().append({"ra": np.arange(7)}, {"ra": About("rad")}).about("ra") == About("rad")
+
+
+def test_about_is_about_columns_that_are_there() -> None:
+    with pytest.raises(DataError, match=r"about 'raa' \(did you mean 'ra'\?\)"):
+        made().append({"ra": np.arange(7)}, {"raa": About("deg")})
+    with pytest.raises(DataError, match="no column 'x'"):
+        made().about("x")
+
+
+def test_shards_share_units_and_may_be_worded_differently(tmp_path: Path) -> None:
+    (tmp_path / "c").mkdir()
+    with_units().save(tmp_path / "c" / "a.parquet")
+    made().append({"ra": np.ones(7), "z": np.ones(7), "ra.err": np.ones(7)}, SAID | {"z": About("", "redshift")}).save(
+        tmp_path / "c" / "b.parquet"
+    )
+    assert Catalogue.open(tmp_path / "c").about("z") == SAID["z"]
+    with_units().append({"z": np.ones(7)}, {"z": About("km/s")}).save(tmp_path / "c" / "b.parquet")
+    with pytest.raises(DataError, match=r"b\.parquet: other units than a\.parquet"):
+        Catalogue.open(tmp_path / "c")
+
+
+@pytest.mark.parametrize("rows_per_file", [None, 3])
+def test_tables_are_some_columns_as_they_are_kept(tmp_path: Path, rows_per_file: int | None) -> None:
+    with_units().append({"n": [None, *range(6)]}).save(tmp_path / "c", rows_per_file)
+    catalogue = Catalogue.open(tmp_path / "c").append({"x": np.arange(7)}, {"x": About("mag")})
+    tables = list(catalogue.tables(2, ["x", "ra.err", "n", "embedding"]))
+    assert [len(table) for table in tables] == [2, 2, 2, 1]
+    whole = pa.concat_tables(tables)
+    assert whole.column_names == ["id", "x", "ra.err", "n", "embedding"]
+    assert whole["id"].to_pylist() == catalogue.ids
+    assert whole["n"].to_pylist() == [None, *range(6)]
+    assert whole["x"].to_pylist() == list(range(7))
+    np.testing.assert_array_equal(np.stack(whole["embedding"].to_numpy()), catalogue.embedding())
+    assert [field.metadata for field in whole.schema][1:3] == [{b"unit": b"mag"}, {b"unit": b"arcsec"}]
+    with pytest.raises(DataError, match="no column 'y'"):
+        catalogue.tables(2, ["y"])
+
+
+def test_tables_read_only_what_is_asked_for(tmp_path: Path) -> None:
+    embedding = np.random.default_rng(0).normal(size=(20_000, 64))
+    columns = {"ra": np.arange(20_000.0)}
+    Catalogue.from_arrays([str(i) for i in range(20_000)], embedding, columns, {}).save(tmp_path / "c")
+    before = pa.total_allocated_bytes()
+    most = max(pa.total_allocated_bytes() - before for _ in Catalogue.open(tmp_path / "c").tables(GROUP_ROWS, ["ra"]))
+    assert most < GROUP_ROWS * 64 * 4 / 2
 
 
 def test_append_reads_big_endian_columns() -> None:
