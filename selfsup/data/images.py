@@ -24,8 +24,8 @@ class Images(Source):
 
     Args:
         subfolders: those of the folder that are looked through, each with all below; null for everything in it.
-        table: CSV or Parquet file with a row per galaxy, looked for in the folder, then in the working directory; null
-            without.
+        table: CSV, Parquet or FITS file with a row per galaxy, looked for in the folder, then in the working directory;
+            null without.
         id_column: its column of ids; null for the first of id, id_str, image_id, GalaxyID, asset_id, objid.
         file_column: its column of paths within the folder; null where the id tells the file.
         file_pattern: path within the folder in which "{id}" stands for the id; null to match by the file's name.

@@ -1,4 +1,4 @@
-"""A CSV or Parquet file becomes columns: numbers as float64, everything else as text, ids exactly as written.
+"""A CSV, Parquet or FITS file becomes columns: numbers as float64, everything else as text, ids exactly as written.
 
 An id is a name, not a number: 007 is not 7, and an SDSS object id has more digits than a float64 holds. So a column is
 numeric only where nothing is lost by reading it so.
@@ -17,6 +17,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from selfsup.data.fits_tables import read_fits_table
 from selfsup.spelling import nearest
 from selfsup.types import DataError
 
@@ -102,7 +103,7 @@ def require_column(name: str, columns: Iterable[str], where: str) -> None:
 
 
 def read_table(file: Path, id_column: str | None) -> Table:
-    """Read a CSV or Parquet file.
+    """Read a CSV, Parquet or FITS file.
 
     Args:
         file: its suffix says which.
@@ -112,8 +113,9 @@ def read_table(file: Path, id_column: str | None) -> Table:
         DataError: no such file, malformed, no id column, an id that is missing or there twice.
     """
     readers = {".csv": _read_csv, ".parquet": _read_parquet, ".pq": _read_parquet}
+    readers |= {".fits": read_fits_table, ".fit": read_fits_table}
     if file.suffix.lower() not in readers:
-        raise DataError(f"{file}: a table must be a .csv or .parquet file")
+        raise DataError(f"{file}: a table must be a .csv, .parquet or .fits file")
     if not file.is_file():
         raise DataError(f"{file}: no such file; put the table there or name the right one")
     try:

@@ -103,7 +103,7 @@ def test_a_missing_or_strange_file_is_an_error(tmp_path):
     (tmp_path / "false.parquet").write_text("no")
     with pytest.raises(DataError, match="not a readable table"):
         read_table(tmp_path / "false.parquet", None)
-    with pytest.raises(DataError, match=r"\.csv or \.parquet"):
+    with pytest.raises(DataError, match=r"\.csv, \.parquet or \.fits"):
         read_table(tmp_path / "table.xlsx", None)
 
 
