@@ -11,10 +11,10 @@ from dataclasses import dataclass
 import numpy as np
 from sklearn.decomposition import PCA
 
+from selfsup.analysis.agreement import THIRDS, as_classes, explained, separation, shared_information
+from selfsup.analysis.groups import NOISE, dense_regions, nearest_means
 from selfsup.catalogue import Catalogue
-from selfsup.probes.agreement import THIRDS, as_classes, explained, separation, shared_information
 from selfsup.probes.base import CatalogueProbe, Scores
-from selfsup.probes.grouping import NOISE, dense_regions, nearest_means
 from selfsup.probes.ridge import Ridge, choose_alpha, r2
 from selfsup.probes.rows import Rows, read_all, read_numbers
 from selfsup.probes.split import hashed, require_positive, require_share

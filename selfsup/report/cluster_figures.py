@@ -9,14 +9,14 @@ from matplotlib.axes import Axes
 from selfsup.catalogue import Catalogue
 from selfsup.report.figures import contact_sheet
 from selfsup.report.galaxy_map import principal
-from selfsup.report.style import DPI, GREY, PALETTE, STYLE, WIDTH_PX, Captioned, page, write_figure
+from selfsup.report.style import DPI, GREY, PALETTE, STYLE, WIDTH_PX, Captioned, across, page, write_figure
 
-METHODS = {"hdbscan": "HDBSCAN", "kmeans": "k-means"}
+METHODS = {"hdbscan": "HDBSCAN", "kmeans": "k-means", "gmm": "Gaussian mixture"}
 """Column of groups (0 the largest, -1 none) -> name of what found them."""
 COLOURS = (*PALETTE[:6], "#F0E442", "#000000")
 """All eight of Okabe and Ito; more groups begin again, and are told apart by their numbers."""
-EXAMPLES, MOST_GROUPS = 10, 12
-"""Galaxies of each group, and groups, on a sheet of examples."""
+EXAMPLES, MOST_GROUPS = 10, 30
+"""Galaxies of each group, and groups, on a sheet of examples, at most."""
 
 
 def draw_clusters(probe: str, galaxies: Catalogue, images: np.ndarray, rows: np.ndarray, folder: Path) -> Captioned:
@@ -34,7 +34,7 @@ def draw_clusters(probe: str, galaxies: Catalogue, images: np.ndarray, rows: np.
         return []
     embedding = galaxies.embedding()
     out = folder / f"{probe}_map.png"
-    cluster_map(embedding, groups, galaxies.column("colour") if galaxies.has("colour") else None, out)
+    cluster_map(principal(embedding), groups, galaxies.column("colour") if galaxies.has("colour") else None, out)
     drawn = [(out, f"Probe {probe}: the groups, and the colours, on the first two principal components.")]
     for column, name in METHODS.items():
         if name in groups and len(np.unique(groups[name])) > 1:
@@ -45,49 +45,52 @@ def draw_clusters(probe: str, galaxies: Catalogue, images: np.ndarray, rows: np.
 
 
 @rc_context(STYLE)
-def cluster_map(embedding: np.ndarray, groups: dict[str, np.ndarray], colour: np.ndarray | None, out: Path) -> None:
-    """Draw the galaxies on two principal components, a panel for each grouping and one for the colours.
+def cluster_map(place: np.ndarray, groups: dict[str, np.ndarray], colour: np.ndarray | None, out: Path) -> None:
+    """Draw the galaxies where they lie, a panel for each grouping and one for the colours.
 
     Args:
-        embedding: (N, D).
+        place: (N, 2).
         groups: name -> (N,) int, -1 none.
         colour: (N,) redder is larger, NaN unknown; or None.
         out: where the PNG goes.
     """
-    place = principal(embedding)
     panels = len(groups) + (colour is not None)
-    figure, axes = page(panels, WIDTH_PX / DPI / panels, 0.5, sharex=True, sharey=True)
+    columns = 2 if panels == 4 else across(panels)
+    figure, axes = page(panels, WIDTH_PX / DPI / columns, 0.5, columns, sharex=True, sharey=True)
     for axis, (name, group) in zip(axes, groups.items(), strict=False):
         _panel_of_groups(axis, place, group)
         axis.set_title(f"{name}: {group.max() + 1} groups")
     if colour is not None:
         low, high = np.nanquantile(colour, (0.02, 0.98))
-        dots = axes[-1].scatter(
-            place[:, 0], place[:, 1], c=colour, cmap="coolwarm", vmin=low, vmax=high, s=5, linewidths=0
-        )
-        figure.colorbar(dots, ax=axes[-1], location="bottom", label="mag, redder to the right", shrink=0.9)
-        axes[-1].set_title("colour")
+        last = axes[panels - 1]
+        dots = last.scatter(place[:, 0], place[:, 1], c=colour, cmap="coolwarm", vmin=low, vmax=high, s=5, linewidths=0)
+        figure.colorbar(dots, ax=last, location="bottom", label="mag, redder to the right", shrink=0.9)
+        last.set_title("colour")
     for axis in axes:
         axis.set(xticks=[], yticks=[])
     write_figure(figure, out)
 
 
 def examples_sheet(embedding: np.ndarray, group: np.ndarray, images: np.ndarray, rows: np.ndarray, out: Path) -> None:
-    """Draw a row of galaxies of each group, the largest group first, those that are in none last.
+    """Draw a row of galaxies of each group, those that `examples` chooses."""
+    shown = examples(embedding, group)
+    titles = [f"{_title(name)}, {(group == name).mean():.0%}" for name in shown]
+    contact_sheet([list(images[rows[places]]) for places in shown.values()], titles, [], out)
 
-    Those shown are spread evenly over the group by their distance from its mean: the nearest alone would flatter it.
+
+def examples(embedding: np.ndarray, group: np.ndarray) -> dict[int, np.ndarray]:
+    """(N, D) and (N,) -> group -> places of those shown of it, the largest group first, those that are in none last.
+
+    They are spread evenly over the group by their distance from its mean: the nearest alone would flatter it.
     """
-    names = list(range(min(MOST_GROUPS, int(group.max()) + 1))) + [-1] * bool((group < 0).any())
-    sheet = [list(images[rows[_spread(embedding, group == name)]]) for name in names]
-    shares = [f"{(group == name).mean():.0%}" for name in names]
-    titles = [f"{_title(name)}, {share}" for name, share in zip(names, shares, strict=True)]
-    contact_sheet(sheet, titles, [], out)
+    names = [name for name in np.unique(group).tolist() if 0 <= name < MOST_GROUPS] + [-1] * bool((group < 0).any())
+    return {name: _spread(embedding, group == name) for name in names}
 
 
 def _panel_of_groups(axis: Axes, place: np.ndarray, group: np.ndarray) -> None:
     tint = np.array([*COLOURS, GREY])[np.where(group < 0, len(COLOURS), group % len(COLOURS))]
     axis.scatter(place[:, 0], place[:, 1], c=tint, s=5, linewidths=0, alpha=0.6)
-    for name in range(int(group.max()) + 1):
+    for name in np.unique(group[group >= 0]).tolist():
         x, y = np.median(place[group == name], axis=0)
         box = {"boxstyle": "circle,pad=0.15", "facecolor": "white", "edgecolor": COLOURS[name % len(COLOURS)]}
         axis.text(x, y, _title(name), ha="center", va="center", fontsize=8, bbox=box)
@@ -103,4 +106,4 @@ def _spread(embedding: np.ndarray, inside: np.ndarray) -> np.ndarray:
 
 
 def _title(group: int) -> str:
-    return "none" if group < 0 else str(group + 1)
+    return "none" if group < 0 else str(group)

@@ -5,6 +5,7 @@ distances on the map are not invented. The coordinates are replaced by their ran
 out and the sheet is filled.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
@@ -30,12 +31,25 @@ def galaxy_map(embedding: np.ndarray, images: ArrayLike, out: Path, n_side: int)
     if len(embedding) != len(images) or len(embedding) < 2:  # type: ignore[arg-type]
         n = len(images)  # type: ignore[arg-type]
         raise ValueError(f"a map needs as many images as embeddings, two at least: got {n} and {len(embedding)}")
-    cell_px = WIDTH_PX // n_side
-    sheet = Image.new("RGB", (cell_px * n_side, cell_px * n_side))
-    for (column, row), galaxy in choose(plane(embedding), n_side).items():
+    draw_cells(choose(plane(embedding), n_side), images, out, (n_side, n_side))
+
+
+def draw_cells(chosen: Mapping[tuple[int, int], int], images: ArrayLike, out: Path, cells: tuple[int, int]) -> None:
+    """Write a black sheet of cells, some with a picture.
+
+    Args:
+        chosen: (column, row from the bottom) -> row of `images`.
+        images: (N, H, W, 3) uint8, indexed by row.
+        out: where the picture goes.
+        cells: columns and rows of the sheet.
+    """
+    columns, rows = cells
+    cell_px = WIDTH_PX // max(cells)
+    sheet = Image.new("RGB", (cell_px * columns, cell_px * rows))
+    for (column, row), galaxy in chosen.items():
         pixels = np.asarray(images[galaxy])  # type: ignore[index]
         thumbnail = Image.fromarray(pixels).resize((cell_px - GAP_PX,) * 2, Image.Resampling.LANCZOS)
-        sheet.paste(thumbnail, (column * cell_px, (n_side - 1 - row) * cell_px))
+        sheet.paste(thumbnail, (column * cell_px, (rows - 1 - row) * cell_px))
     out.parent.mkdir(parents=True, exist_ok=True)
     sheet.save(out, optimize=True, quality=90)
 
@@ -53,10 +67,15 @@ def principal(embedding: np.ndarray) -> np.ndarray:
 
 
 def choose(position: np.ndarray, n_side: int) -> dict[tuple[int, int], int]:
-    """(N, 2) in (0, 1) -> (column, row from the bottom) -> the galaxy in that cell nearest to its centre."""
-    cell = np.minimum((position * n_side).astype(int), n_side - 1)
-    distance = np.abs(position * n_side - cell - 0.5).max(axis=1)
-    # Written from far to near, so that the nearest galaxy of a cell is the one that stays.
-    return {
-        (int(cell[galaxy, 0]), int(cell[galaxy, 1])): int(galaxy) for galaxy in np.argsort(-distance, kind="stable")
-    }
+    """(N, 2) -> (column, row from the bottom) -> the galaxy in that cell of the unit square nearest to its centre.
+
+    No two share a cell, so no two overlap; those outside the square are not chosen.
+    """
+    inside = np.flatnonzero(((position >= 0) & (position < 1)).all(axis=1))
+    cell = np.minimum((position[inside] * n_side).astype(int), n_side - 1)
+    distance = np.abs(position[inside] * n_side - cell - 0.5).max(axis=1)
+    number = cell @ [n_side, 1]
+    nearest_first = np.lexsort((distance, number))
+    _, first = np.unique(number[nearest_first], return_index=True)
+    shown = nearest_first[first]
+    return {(int(cell[i, 0]), int(cell[i, 1])): int(inside[i]) for i in shown}

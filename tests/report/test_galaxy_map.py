@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from selfsup.report.galaxy_map import choose, galaxy_map, plane
+from selfsup.report.galaxy_map import choose, draw_cells, galaxy_map, plane
 
 
 def test_neighbours_in_the_embedding_are_neighbours_on_the_map():
@@ -23,6 +23,29 @@ def test_each_cell_shows_the_galaxy_nearest_to_its_centre_and_none_twice():
         distance = np.abs(position[inside] * 5 - [column + 0.5, row + 0.5]).max(axis=1)
         assert galaxy == inside[distance.argmin()]
     assert len(set(chosen.values())) == len(chosen) == 25
+
+
+def test_galaxies_outside_the_square_are_not_chosen():
+    position = np.array([[0.5, 0.5], [1.0, 0.5], [-0.01, 0.5], [0.5, 7.0], [0.51, 0.5]])
+    assert choose(position, 1) == {(0, 0): 0}
+    assert choose(position[1:4], 3) == {}
+
+
+def test_no_two_pictures_overlap_and_each_lies_where_its_galaxy_does(tmp_path):
+    """Each picture in a grey of its own: on the sheet every one is whole, and within a cell of its place."""
+    position = np.random.default_rng(2).uniform(0, 1, (40, 2))
+    images = np.repeat(np.arange(50, 250, 5, dtype=np.uint8), 8 * 8 * 3).reshape(40, 8, 8, 3)
+    chosen = choose(position, 6)
+    draw_cells(chosen, images, tmp_path / "map.png", (6, 6))
+    with Image.open(tmp_path / "map.png") as image:
+        sheet = np.asarray(image.convert("L"))
+    for galaxy in chosen.values():
+        y, x = np.nonzero(sheet == images[galaxy, 0, 0, 0])
+        assert len(x) == 198 * 198
+        assert np.ptp(x) == np.ptp(y) == 197
+        place = np.array([x.mean(), 1200 - y.mean()]) / 1200
+        assert np.abs(place - position[galaxy]).max() < 1 / 6
+    assert len(np.unique(sheet)) == len(chosen) + 1
 
 
 def test_the_sheet_is_black_where_there_is_no_galaxy(tmp_path):

@@ -5,7 +5,16 @@ import math
 import numpy as np
 import pytest
 
-from selfsup.probes.agreement import as_classes, explained, separation, shared_information
+from selfsup.analysis.agreement import (
+    agreement,
+    as_classes,
+    explained,
+    read_classes,
+    separation,
+    shared_information,
+)
+from selfsup.catalogue import Catalogue
+from selfsup.types import DataError
 
 
 def slow_silhouette(points, groups):
@@ -73,3 +82,31 @@ def test_words_and_whole_numbers_are_classes_and_fractions_are_cut_into_thirds()
     assert as_classes(np.array([4.0, np.nan, -5.0, 4.0])).tolist() == [1, -1, 0, 1]
     assert as_classes(np.array([0.5, 9.0, 3.25, np.nan, 0.6, 8.0, 3.5])).tolist() == [0, 2, 1, -1, 0, 2, 1]
     assert as_classes(np.array([np.nan, np.nan])).tolist() == [-1, -1]
+
+
+def slow_rand(groups, classes):
+    """Hubert & Arabie's words: pairs that both partitions put together, beyond what chance would."""
+    pairs = [(i, j) for i in range(len(groups)) for j in range(i)]
+    one, two = ([each[i] == each[j] for i, j in pairs] for each in (groups, classes))
+    both, expected = sum(a and b for a, b in zip(one, two, strict=True)), sum(one) * sum(two) / len(pairs)
+    return (both - expected) / ((sum(one) + sum(two)) / 2 - expected)
+
+
+def test_agreement_is_of_those_whose_class_is_known():
+    rng = np.random.default_rng(0)
+    classes = rng.integers(-1, 3, 80)
+    groups = np.where(rng.uniform(size=80) < 0.7, classes, rng.integers(0, 3, 80))
+    known = classes >= 0
+    found = agreement(groups, classes)
+    assert found["ari"] == pytest.approx(slow_rand(groups[known], classes[known]))
+    assert found["nmi"] == shared_information(groups[known], classes[known])
+    assert agreement(groups, np.full(80, -1)) == {}
+
+
+def test_a_question_is_read_as_its_most_popular_answer():
+    shares = {"bar_strong_share": [0.1, 0.6, np.nan], "bar_no_share": [0.9, 0.4, np.nan], "bare_share": [1.0, 1.0, 1.0]}
+    galaxies = Catalogue.from_arrays(["a", "b", "c"], np.ones((3, 2)), {**shares, "edge": ["x", "", "y"]}, {})
+    assert read_classes(galaxies, "bar").tolist() == ["no", "strong", ""]
+    assert read_classes(galaxies, "edge").tolist() == ["x", "", "y"]
+    with pytest.raises(DataError, match="did you mean 'edge'"):
+        read_classes(galaxies, "egde")

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import adjusted_rand_score
 
-from selfsup.probes.grouping import by_size, dense_regions, nearest_means
+from selfsup.analysis.groups import by_size, dense_regions, means, mixture, nearest_means, regions
 
 SHARES = [0.02, 0.05, 0.1, 0.2, 0.3]
 
@@ -65,3 +65,37 @@ def test_where_no_setting_gives_the_number_the_nearest_is_taken():
 @pytest.mark.parametrize("points", [np.zeros((20, 2)), np.zeros((3, 2))], ids=["many", "few"])
 def test_galaxies_all_alike_are_no_region(points):
     assert (dense_regions(points, 3, 10, SHARES)[0] == -1).all()
+
+
+def test_a_mixture_finds_groups_of_different_sizes_and_says_how_sure_it_is():
+    rng = np.random.default_rng(0)
+    truth = np.repeat([0, 1], 200)
+    points = np.concatenate([rng.normal(0, 4, (200, 2)), rng.normal([9, 0], 0.3, (200, 2))])
+    found = mixture(points, 2, starts=3, max_iter=200, seed=0)
+    groups, probability = found.assign(points)
+    assert adjusted_rand_score(truth, groups) > 0.95
+    assert adjusted_rand_score(truth, means(points, 2, starts=3, seed=0).assign(points)[0]) < 0.9
+    inside, near, far = found.assign(np.array([[9.0, 0.0], [8.0, 0.5], [-9.0, 0.0]]))[1]
+    assert min(inside, far) > 0.98 > near
+    assert probability.min() >= 0.5
+    assert found.found["converged"] == 1.0
+    assert mixture(points, 2, starts=1, max_iter=1, seed=0).found["converged"] == 0.0
+
+
+def test_galaxies_alike_are_one_group_of_a_mixture():
+    found = mixture(np.zeros((20, 2)), 4, starts=1, max_iter=10, seed=0)
+    assert found.count == 1
+    assert found.assign(np.zeros((3, 2)))[0].tolist() == [0, 0, 0]
+
+
+def test_others_get_the_region_of_the_nearest_noise_included():
+    points, _ = blobs((100, 80, 60), 12)
+    points = np.concatenate([points, [[300.0, 300.0, 300.0]]])
+    found = regions(points, 3, 5, SHARES)
+    groups, size = dense_regions(points, 3, 5, SHARES)
+    np.testing.assert_array_equal(found.assign(points)[0], groups)
+    assert (found.count, found.found["min_cluster_size"]) == (3, size)
+    new, truth = blobs((30, 30, 30), 12, seed=5)
+    assigned = found.assign(new)[0]
+    assert adjusted_rand_score(truth[assigned >= 0], assigned[assigned >= 0]) == 1.0
+    assert found.assign(np.array([[250.0, 300.0, 300.0]]))[0].tolist() == [-1]
