@@ -48,6 +48,7 @@ def test_every_task_composes_and_is_a_module_of_its_name(task, compose):
     needs = {"embed": ["task.checkpoint=a", "task.output=b"], "probe": ["task.checkpoint=a"]}
     needs |= {"resume": ["task.run=a"], "sky": ["task.output=a"], "shift": ["task.checkpoint=a"]}
     needs |= {"predict": ["task.output=a"], "label": ["task.campaign=a"]}
+    needs |= {"search": ["task.catalogue=a"], "cluster": ["task.catalogue=a"], "map": ["task.catalogue=a"]}
     needs |= {"export": ["task.catalogue=a", "task.output=b"]}
     needs |= {"denoise": ["task.checkpoint=a", "task.output=b"], "report": ["task.runs=[a]"]}
     cfg = compose("data.folder=somewhere", f"task={task}", *needs.get(task, []))
