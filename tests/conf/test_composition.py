@@ -51,7 +51,7 @@ def test_every_task_composes_and_is_a_module_of_its_name(task, compose):
     needs |= {"search": ["task.catalogue=a"], "cluster": ["task.catalogue=a"], "map": ["task.catalogue=a"]}
     needs |= {"hunt": ["task.catalogue=a", "task.hunt=b"], "outliers": ["task.catalogue=a"]}
     needs |= {"hunt_benchmark": ["task.catalogue=a", "task.truth={column: a, above: 0.5}"]}
-    needs |= {"export": ["task.catalogue=a", "task.output=b"]}
+    needs |= {"publish": ["task.checkpoint=a", "task.output=b"], "export": ["task.catalogue=a", "task.output=b"]}
     needs |= {"denoise": ["task.checkpoint=a", "task.output=b"], "report": ["task.runs=[a]"]}
     cfg = compose("data.folder=somewhere", f"task={task}", *needs.get(task, []))
     assert cfg.task.name == task
