@@ -135,7 +135,10 @@ def test_checkpoints_that_are_not_there(run, galaxies, tmp_path):
     refused(run(*probe), "task.checkpoint: not set; write task.checkpoint=VALUE")
     refused(run(*probe, "task.checkpoint=nowhere"), "nowhere: no checkpoint there; name a run folder (with checkpoint")
     refused(run(*probe, "task.checkpoint=run"), "run: no checkpoint there")
-    refused(run("task=embed", *data, "task.checkpoint=run", "task.output=a.csv"), "a.csv is to be a folder of shards; name one, such as a")
+    refused(
+        run("task=embed", *data, "task.checkpoint=run", "task.output=a.csv"),
+        "a.csv is to be a folder of shards; name one, such as a",
+    )
     refused(run("task=resume"), "task.run: not set; write task.run=VALUE")
     refused(run("task=resume", "task.run=run"), "task.run: run is not a run folder (there is no config.yaml in it)")
     (tmp_path / "run" / LAST).parent.mkdir()

@@ -95,4 +95,5 @@ class Acquisition:
 def choose(scores: np.ndarray, count: int) -> np.ndarray:
     """(N,) -> rows of the `count` largest that are finite, the largest first; of equal ones the first."""
     order = np.argsort(-scores, kind="stable")
-    return order[np.isfinite(scores[order])][:count]
+    chosen: np.ndarray = order[np.isfinite(scores[order])][:count]
+    return chosen

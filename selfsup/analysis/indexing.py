@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 import logging
 import math
@@ -19,6 +18,7 @@ from selfsup.analysis.neighbours import unit
 from selfsup.analysis.rows import BATCH_ROWS, embeddings, numbered
 from selfsup.catalogue import Catalogue
 from selfsup.durable import replacing_folder, synced
+from selfsup.extras import optional
 from selfsup.types import ConfigError, DataError
 
 IDS, EMBEDDING, MANIFEST = "ids.arrow", "embedding.npy", "manifest.json"
@@ -110,12 +110,7 @@ def faiss_module() -> Any:
         ConfigError: it is not installed.
     """
     logging.getLogger("faiss.loader").setLevel(logging.WARNING)  # which of its builds fits the processor
-    try:
-        return importlib.import_module("faiss")
-    except ModuleNotFoundError as error:
-        if error.name != "faiss":  # it is there, and lacks something itself
-            raise
-        raise ConfigError("faiss, which searches large catalogues, is not installed: uv sync --extra search") from error
+    return optional("faiss", "search")
 
 
 def _trained(catalogue: Catalogue, metric: str, settings: Settings, advance: Callable[[int], None]) -> Any:

@@ -10,7 +10,6 @@ galaxies out so that neighbours stay neighbours; what is far apart on such a map
 
 from __future__ import annotations
 
-import importlib
 import warnings
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -19,6 +18,7 @@ from typing import Any
 import numpy as np
 from sklearn.manifold import TSNE
 
+from selfsup.extras import optional
 from selfsup.types import ConfigError, DataError
 
 
@@ -112,11 +112,4 @@ def _require(points: np.ndarray, neighbours: float, key: str) -> None:
 def _umap_learn() -> Any:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ImportWarning)  # that it has no Tensorflow, which this map does not need
-        try:
-            return importlib.import_module("umap")
-        except ModuleNotFoundError as error:
-            if error.name != "umap":  # it is there, and lacks something itself
-                raise
-            raise ConfigError(
-                "task.method=umap: umap-learn is not installed: uv sync --extra maps; or write task.method=tsne"
-            ) from error
+        return optional("umap", "maps")

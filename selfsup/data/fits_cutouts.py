@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from selfsup.data.decode import MAX_BYTES, Unreadable, content_of
-from selfsup.data.extras import optional
 from selfsup.data.flux import FluxSource
 from selfsup.data.pictures import FilePictures, Pictures
 from selfsup.data.source import Galaxies, by_id, list_images
 from selfsup.data.tables import read_table
+from selfsup.extras import optional
 
 _SUFFIXES = (".fits", ".fit", ".fits.fz")
 _MALFORMED = (

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from selfsup.data.extras import optional
+from selfsup.extras import optional
 from selfsup.types import DataError
 
 _MALFORMED = (

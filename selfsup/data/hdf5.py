@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from selfsup.data.decode import MAX_BYTES
-from selfsup.data.extras import optional
+from selfsup.extras import optional
 from selfsup.spelling import nearest
 from selfsup.types import DataError
 

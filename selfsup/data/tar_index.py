@@ -88,7 +88,7 @@ class _Headers:
 def _regular(archive: tarfile.TarFile) -> Iterator[Member]:
     last = -1
     while (found := archive.next()) is not None:
-        archive.members.clear()  # which it would keep all of
+        archive.members.clear()  # type: ignore[attr-defined]  # which it would keep all of
         if found.offset <= last or found.size < 0:
             raise tarfile.ReadError(f"the header at byte {found.offset} leads back")
         last = found.offset

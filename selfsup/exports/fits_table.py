@@ -7,7 +7,6 @@ its cards to be joined without anything between. Text is printable ASCII of fixe
 
 from __future__ import annotations
 
-import importlib
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -18,7 +17,8 @@ from selfsup.durable import replacing
 from selfsup.exports.binary_rows import NULL, packed, row_type
 from selfsup.exports.columns import Column
 from selfsup.exports.content import Content
-from selfsup.types import ConfigError, DataError
+from selfsup.extras import optional
+from selfsup.types import DataError
 
 _CODES = {
     **{pa.bool_(): "L", pa.int16(): "I", pa.int32(): "J", pa.int64(): "K"},
@@ -110,8 +110,5 @@ def _form(column: Column) -> str:
 
 
 def _header(cards: Iterator[tuple[str, Any]]) -> bytes:
-    try:
-        fits: Any = importlib.import_module("astropy.io.fits")
-    except ModuleNotFoundError as error:
-        raise ConfigError("astropy, which writes FITS, is not installed: uv sync --extra formats") from error
+    fits = optional("astropy.io.fits", "formats")
     return bytes(fits.Header(list(cards)).tostring().encode("ascii"))

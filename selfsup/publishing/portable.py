@@ -8,7 +8,6 @@ are. ONNX: https://onnx.ai; torch.export: Ansel et al. 2024, "PyTorch 2" (ASPLOS
 from __future__ import annotations
 
 import copy
-import importlib
 import io
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -21,6 +20,7 @@ from torch.export import Dim, ExportedProgram
 from selfsup.durable import synced
 from selfsup.encoders.base import Encoder
 from selfsup.encoders.dihedral import ORIENTATIONS, Symmetric
+from selfsup.extras import optional
 from selfsup.publishing.hub import PublishedEncoder
 from selfsup.types import ConfigError
 
@@ -60,7 +60,7 @@ def require_formats(formats: Iterable[str]) -> None:
             raise ConfigError(f"task.formats: there is no {name!r}; write {' or '.join(FORMATS)}")
         if name == "onnx":
             for package in _NEEDED:
-                _optional(package)
+                optional(package, "portable")
 
 
 def trace(published: PublishedEncoder) -> ExportedProgram:
@@ -132,7 +132,7 @@ def _write_onnx(program: ExportedProgram, file: Path) -> Run:
         raise TypeError("torch.onnx.export returned nothing")
     with synced(file) as stream:
         stream.write(made.model_proto.SerializeToString())
-    runtime = _optional("onnxruntime")
+    runtime = optional("onnxruntime", "portable")
     session = runtime.InferenceSession(str(file), providers=["CPUExecutionProvider"])
 
     def run(images: Tensor) -> Tensor:
@@ -144,19 +144,3 @@ def _write_onnx(program: ExportedProgram, file: Path) -> Run:
 def _refused(what: str, error: RuntimeError) -> ConfigError:
     reason = next(iter(str(error).splitlines()), type(error).__name__)
     return ConfigError(f"task.formats: this encoder cannot become {what} ({reason}); leave it out, the weights remain")
-
-
-def _optional(package: str) -> Any:
-    """A package of the extra `portable`.
-
-    Raises:
-        ConfigError: it is not installed.
-    """
-    try:
-        return importlib.import_module(package)
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != package:  # it is there, and lacks something itself
-            raise
-        raise ConfigError(
-            f"task.formats: {package}, which ONNX needs, is not installed: uv sync --extra portable"
-        ) from error

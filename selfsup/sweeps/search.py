@@ -22,6 +22,7 @@ from hydra.types import HydraContext, TaskFunction
 from omegaconf import DictConfig
 
 from selfsup.durable import replacing
+from selfsup.extras import optional
 from selfsup.types import ConfigError
 
 JOURNAL = "trials.journal"
@@ -57,10 +58,7 @@ class Search(Sweeper):
         Raises:
             ConfigError: Optuna is not installed.
         """
-        try:
-            self._optuna = importlib.import_module("optuna")
-        except ModuleNotFoundError as error:
-            raise ConfigError(f"sweep=optuna: {error.name} is not installed; run `uv sync --extra optuna`") from error
+        self._optuna = optional("optuna", "optuna")
         self._context, self._config = hydra_context, config
         self._launcher = Plugins.instance().instantiate_launcher(hydra_context, task_function, config)
 

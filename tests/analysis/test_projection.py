@@ -86,5 +86,5 @@ def test_what_cannot_be_laid_out_is_refused_by_its_key(islands):
 
 def test_without_umap_learn_the_error_says_how_to_install_it(islands, monkeypatch):
     monkeypatch.setitem(sys.modules, "umap", None)
-    with pytest.raises(ConfigError, match=r"uv sync --extra maps; or write task\.method=tsne"):
+    with pytest.raises(ConfigError, match=r"uv sync --extra maps"):
         umap(islands[0], n_neighbors=10, min_dist=0.1, seed=0)

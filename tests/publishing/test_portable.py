@@ -97,6 +97,6 @@ def test_formats_are_checked_before_anything_is_done(monkeypatch):
         return builtins.__import__(name)
 
     monkeypatch.setattr(importlib, "import_module", absent)
-    with pytest.raises(ConfigError, match="onnxscript, which ONNX needs, is not installed: uv sync --extra portable"):
+    with pytest.raises(ConfigError, match="onnxscript, which this needs, is not installed: uv sync --extra portable"):
         require_formats(["onnx"])
     require_formats(["torch_export"])

@@ -2,7 +2,7 @@
 
 import pytest
 
-from selfsup.data.extras import optional
+from selfsup.extras import optional
 from selfsup.types import ConfigError
 
 

@@ -1,4 +1,4 @@
-"""Packages that only some formats need, imported when they are: an error names the extra that brings them."""
+"""Packages that only some work needs, imported when it does: an error names the extra that brings them."""
 
 from __future__ import annotations
 
@@ -20,4 +20,4 @@ def optional(module: str, extra: str) -> Any:
         package = module.partition(".")[0]
         if (error.name or "").partition(".")[0] != package:  # it is there, and lacks something itself
             raise
-        raise ConfigError(f"{package}, which reads such files, is not installed: uv sync --extra {extra}") from error
+        raise ConfigError(f"{package}, which this needs, is not installed: uv sync --extra {extra}") from error
