@@ -48,7 +48,8 @@ def test_every_task_composes_and_is_a_module_of_its_name(task, compose):
     needs = {"embed": ["task.checkpoint=a", "task.output=b"], "probe": ["task.checkpoint=a"]}
     needs |= {"resume": ["task.run=a"], "sky": ["task.output=a"], "shift": ["task.checkpoint=a"]}
     needs |= {"predict": ["task.output=a"], "label": ["task.campaign=a"]}
-    needs |= {"search": ["task.catalogue=a"], "cluster": ["task.catalogue=a"], "map": ["task.catalogue=a"]}
+    needs |= {"census": ["task.catalogue=a"], "search": ["task.catalogue=a"]}
+    needs |= {"cluster": ["task.catalogue=a"], "map": ["task.catalogue=a"]}
     needs |= {"hunt": ["task.catalogue=a", "task.hunt=b"], "outliers": ["task.catalogue=a"]}
     needs |= {"hunt_benchmark": ["task.catalogue=a", "task.truth={column: a, above: 0.5}"]}
     needs |= {"publish": ["task.checkpoint=a", "task.output=b"], "export": ["task.catalogue=a", "task.output=b"]}
