@@ -16,15 +16,16 @@ from selfsup.config import build, validate
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+GUIDE = (ROOT / "conf" / "task" / "README.md").read_text(encoding="utf-8")
 
 
-def blocks(language):
-    return re.findall(rf"```{language}\n(.*?)```", README, re.DOTALL)
+def blocks(language, page=README):
+    return re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
 
 
 def commands():
     """Every `uv run selfsup ...`, with continued lines joined and comments left out."""
-    text = "\n".join(blocks("bash")).replace("\\\n", " ")
+    text = "\n".join(blocks("bash") + blocks("bash", GUIDE)).replace("\\\n", " ")
     lines = [line.strip() for line in text.splitlines()] + re.findall(r"`(uv run selfsup[^`]*)`", README)
     return sorted({line for line in lines if line.startswith("uv run selfsup") and "..." not in line})
 

@@ -56,7 +56,7 @@ def draw_relation(
     """
     figure, axes = page(len(galaxies), 3.6, sharex=True, sharey=True)
     for axis, (who, (x, y)) in zip(axes, galaxies.items(), strict=False):
-        axis.hexbin(x, y, gridsize=30, cmap="Greys", bins="log", mincnt=1, linewidths=0)
+        axis.hexbin(x, y, gridsize=30, cmap="Greys", bins="log", mincnt=1, vmin=0.3, linewidths=0)
         at, value, low, high = (
             np.array([getattr(b, key) for b in means[who]]) for key in ("at", "value", "low", "high")
         )
