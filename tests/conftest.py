@@ -140,6 +140,24 @@ def checkpoint(tiny, compose, tmp_path):
     return made
 
 
+@pytest.fixture(scope="session")
+def altered():
+    """Run folder, new one -> another trained head on the same encoder, without the time of another training."""
+    import torch
+
+    from selfsup.checkpoint import LAST, read_checkpoint
+
+    def made(run, other):
+        saved = read_checkpoint(run)
+        torch.manual_seed(0)
+        for name in ("objective.head.weight", "objective.head.bias"):
+            saved["state_dict"][name] += 0.1 * torch.randn_like(saved["state_dict"][name])
+        (other / LAST).parent.mkdir(parents=True)
+        torch.save(saved, other / LAST)
+
+    return made
+
+
 @dataclass
 class Ended:
     """How a command ended: exit code (0 where none was given) and what it wrote."""

@@ -16,6 +16,7 @@ from typing import Any
 import numpy as np
 
 from selfsup.data.decode import MAX_BYTES, Unreadable, content_of
+from selfsup.data.fits_tables import MALFORMED
 from selfsup.data.flux import FluxSource
 from selfsup.data.pictures import FilePictures, Pictures
 from selfsup.data.source import Galaxies, by_id, list_images
@@ -23,18 +24,6 @@ from selfsup.data.tables import read_table
 from selfsup.extras import optional
 
 _SUFFIXES = (".fits", ".fit", ".fits.fz")
-_MALFORMED = (
-    OSError,
-    TypeError,
-    ValueError,
-    KeyError,
-    IndexError,
-    AttributeError,
-    OverflowError,
-    EOFError,
-    MemoryError,
-)
-"""What astropy raises on bytes that are not the file they claim to be."""
 
 
 @dataclass(kw_only=True)
@@ -116,7 +105,7 @@ def planes_of(content: bytes, hdus: list[int | str] | None) -> np.ndarray:
     try:
         with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as opened:
             planes = [_planes(opened[hdu], hdu) for hdu in _images(opened, hdus)]
-    except (*_MALFORMED, fits.VerifyError) as error:
+    except (*MALFORMED, fits.VerifyError) as error:
         raise Unreadable(f"damaged FITS file: {error}") from error
     if len({plane.shape[1:] for plane in planes}) != 1:
         raise Unreadable(f"planes of different shapes: {', '.join(str(plane.shape[1:]) for plane in planes)}")

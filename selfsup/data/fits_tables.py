@@ -16,7 +16,7 @@ import pyarrow as pa
 from selfsup.extras import optional
 from selfsup.types import DataError
 
-_MALFORMED = (
+MALFORMED = (
     OSError,
     TypeError,
     ValueError,
@@ -49,7 +49,7 @@ def read_fits_table(file: Path) -> pa.Table:
             with fits.open(file, memmap=True) as opened:
                 table = next((hdu for hdu in opened if _is_table(hdu, fits)), None)
                 columns = {} if table is None else _columns(table)
-    except (*_MALFORMED, fits.VerifyError) as error:
+    except (*MALFORMED, fits.VerifyError) as error:
         raise DataError(f"{file}: damaged FITS file ({error}); get it again") from error
     if not columns:
         raise DataError(f"{file}: no table with columns of single values; name the file that holds the catalogue")

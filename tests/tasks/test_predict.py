@@ -2,33 +2,22 @@
 
 import numpy as np
 import pytest
-import torch
 
 from selfsup import trees
 from selfsup.catalogue import Catalogue
-from selfsup.checkpoint import LAST, read_checkpoint
 
 TREE = trees.tree("gz2")
 QUICK = ["task.exact_up_to=100", "task.draws=4", "task.rows_per_shard=50"]
 
 
 @pytest.fixture
-def run(selfsup, checkpoint, tmp_path, galaxies, monkeypatch):
+def run(selfsup, checkpoint, altered, tmp_path, galaxies, monkeypatch):
     """The command line in a folder with run0 and run1, two untrained networks of one tree."""
     monkeypatch.chdir(tmp_path)
     checkpoint("objective=dirichlet", "objective.dropout=0.2").rename(tmp_path / "run0")
-    change(tmp_path / "run0", tmp_path / "run1")
+    altered(tmp_path / "run0", tmp_path / "run1")
     data = ["data=images", f"data.folder={galaxies}", "data.table=labels.csv"]
     return lambda *arguments: selfsup("task=predict", *data, *QUICK, *arguments)
-
-
-def change(run, other):
-    saved = read_checkpoint(run)
-    torch.manual_seed(0)
-    for name in ("objective.head.weight", "objective.head.bias"):
-        saved["state_dict"][name] += 0.1 * torch.randn_like(saved["state_dict"][name])
-    (other / LAST).parent.mkdir(parents=True)
-    torch.save(saved, other / LAST)
 
 
 def test_networks_and_passes_become_a_catalogue(run, tmp_path):
