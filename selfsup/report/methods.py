@@ -92,8 +92,12 @@ def trained_method(config: Mapping[str, Any]) -> Method:
 
 
 def encoder_name(node: Mapping[str, Any]) -> str:
-    """What tables call an encoder: its model where several share a class, else its module."""
-    return str(node.get("model") or _module(node))
+    """What tables call an encoder: its model where several share a class, else its module.
+
+    A model that was given a width or depth of its own is not the one of that name any more.
+    """
+    own = [str(node[key]) for key in ("dim", "depth") if node.get("model") and node.get(key)]
+    return f"{_module(node)} {' x '.join(own)}" if own else str(node.get("model") or _module(node))
 
 
 def _module(node: Mapping[str, Any]) -> str:
