@@ -112,6 +112,7 @@ def _quieten() -> None:
     for room in ("lightning.pytorch", "lightning.fabric"):
         logging.getLogger(room).setLevel(logging.WARNING)
     warnings.filterwarnings("ignore", ".*isinstance.treespec, LeafSpec.*")  # of Lightning, to Lightning
+    warnings.filterwarnings("ignore", ".*`srun` command is available.*")  # who wants it, uses it
     warnings.filterwarnings("ignore", ".*does not have many workers.*")  # packed images need no worker
     warnings.filterwarnings("ignore", ".*sync_dist=True.*")  # what is logged is of all ranks already
     warnings.filterwarnings("ignore", ".*Checkpoint directory .* exists and is not empty.*")  # a resumed run's own
