@@ -62,7 +62,7 @@ def test_a_folder_for_the_sky_is_answered_with_how_to_read_it(run):
 
 
 def test_a_task_that_does_not_exist(run):
-    refused(run("task=nope"), "task=nope: no such option; valid: benchmark, denoise, ")
+    refused(run("task=nope"), "task=nope: no such option; valid: benchmark, census, cluster, denoise, ")
     refused(run("task.name=prob", "data.folder=x"), "task.name: there is no task prob; did you mean `probe`?")
 
 
