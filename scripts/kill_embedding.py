@@ -50,7 +50,7 @@ def with_kills(overrides: Sequence[str], output: Path, workers: int, kills: int,
 
 def digests(output: Path) -> list[str]:
     """SHA-256 of each shard."""
-    return [part["sha256"] for part in json.loads((output / "manifest.json").read_text())["parts"]]
+    return [part["sha256"] for part in json.loads((output / "_manifest.json").read_text())["parts"]]
 
 
 def main() -> None:

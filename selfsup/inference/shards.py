@@ -6,7 +6,7 @@ on nothing but a folder, and may come late or be killed. Where locks do not hold
 shard: the same bytes, and the second rename changes nothing.
 
     galaxies.unfinished/part-00000.parquet ...     .work/00000.json (what is in it), 00000.lock, plan.json
-    galaxies/part-00000.parquet ... manifest.json unreadable.csv                            once all shards are there
+    galaxies/part-00000.parquet ... _manifest.json _unreadable.csv                          once all shards are there
 """
 
 from __future__ import annotations
@@ -32,7 +32,8 @@ FORMAT = 1
 """Raised when the same plan would give other bytes."""
 POLL_S = 0.2
 """How often a worker with nothing left to begin looks whether the others have finished."""
-MANIFEST, UNREADABLE = "manifest.json", "unreadable.csv"
+MANIFEST, UNREADABLE = "_manifest.json", "_unreadable.csv"
+"""Whoever reads a folder of Parquet files passes over names that begin so."""
 
 Fault = tuple[str, str, str]
 """Galaxy id, where its picture comes from, what is wrong with it."""

@@ -58,7 +58,7 @@ def test_a_torn_picture_costs_one_row_packed_or_not(run, tmp_path):
         assert ended.code == 0, ended.err
     found = Catalogue.open(tmp_path / "packed_false")
     assert found.ids == ["g0", "g1", "g3", "g4", "g5"]
-    with (tmp_path / "packed_false" / "unreadable.csv").open(newline="") as file:
+    with (tmp_path / "packed_false" / "_unreadable.csv").open(newline="") as file:
         assert [row[0] for row in csv.reader(file)] == ["id", "g2"]
     for part in (tmp_path / "packed_false").glob("part-*"):
         assert part.read_bytes() == (tmp_path / "packed_true" / part.name).read_bytes()
@@ -109,4 +109,4 @@ def test_workers_that_are_killed_leave_the_same_bytes(galaxies, checkpoint, tmp_
 
 
 def digests(folder: Path):
-    return [part["sha256"] for part in json.loads((folder / "manifest.json").read_text())["parts"]]
+    return [part["sha256"] for part in json.loads((folder / "_manifest.json").read_text())["parts"]]
