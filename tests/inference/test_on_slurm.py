@@ -11,6 +11,12 @@ from selfsup.catalogue import Catalogue
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
 
+def state(task, environment):
+    """What Slurm says of a task of an array: PENDING, RUNNING, ..."""
+    asked = ["squeue", f"--jobs={task}", "--noheader", "--format=%T"]
+    return subprocess.run(asked, env=environment, capture_output=True, text=True, check=False).stdout.strip()
+
+
 def test_an_array_embeds_every_galaxy_once(slurm, galaxies, checkpoint, tmp_path):
     trained = checkpoint("data.size_px=32")
     command = [sys.executable, "-m", "selfsup", "task=embed", f"task.checkpoint={trained}", "data=images"]
@@ -23,9 +29,8 @@ def test_an_array_embeds_every_galaxy_once(slurm, galaxies, checkpoint, tmp_path
     job = subprocess.run(submit, env=slurm, capture_output=True, text=True, check=True).stdout.strip()
     until, requeued = time.monotonic() + 300, False
     while time.monotonic() < until and not (tmp_path / "out").is_dir():
-        if not requeued and (tmp_path / "out.unfinished" / ".work").is_dir():
-            requeue = subprocess.run(["scontrol", "requeue", f"{job}_0"], env=slurm, check=False)
-            requeued = requeue.returncode == 0
+        if not requeued and state(f"{job}_0", slurm) == "RUNNING":
+            requeued = subprocess.run(["scontrol", "requeue", f"{job}_0"], env=slurm, check=False).returncode == 0
         time.sleep(0.2)
     logs = "\n".join(file.read_text() for file in sorted(tmp_path.glob("task-*.log")))
     assert (tmp_path / "out").is_dir(), logs
