@@ -7,6 +7,8 @@ mounted with flock). Where it does not, two may hold one: so what is done under 
 from __future__ import annotations
 
 import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
@@ -24,3 +26,12 @@ def claim(file: Path) -> IO[bytes] | None:
         stream.close()
         return None
     return stream
+
+
+@contextmanager
+def alone(file: Path) -> Iterator[None]:
+    """One process at a time is within, by a lock on this file, which is made if need be; the others wait."""
+    file.parent.mkdir(parents=True, exist_ok=True)
+    with file.open("ab") as stream:
+        fcntl.flock(stream, fcntl.LOCK_EX)
+        yield

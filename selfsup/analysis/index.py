@@ -13,9 +13,8 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -35,12 +34,10 @@ from selfsup.analysis.indexing import (
 )
 from selfsup.analysis.neighbours import Neighbour, distances, require_metric, require_width
 from selfsup.catalogue import Catalogue
-from selfsup.locks import claim
+from selfsup.locks import alone
 from selfsup.types import ConfigError
 
 FORMAT = 1
-WAIT_S = 0.2
-"""Between looks at whether another search has built the index."""
 _log = logging.getLogger(__name__)
 
 
@@ -187,10 +184,9 @@ def _fault(folder: Path, identity: dict[str, Any]) -> str:
 @contextmanager
 def _alone(home: Path) -> Iterator[None]:
     """Of searches that begin together one builds the index, and the others wait for it."""
-    try:
-        while (held := claim(home / ".lock")) is None:
-            time.sleep(WAIT_S)
-    except OSError as error:
-        raise ConfigError(f"{home}: an index cannot be written there ({error}); name another folder") from error
-    with held:
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(alone(home / ".lock"))
+        except OSError as error:
+            raise ConfigError(f"{home}: an index cannot be written there ({error}); name another folder") from error
         yield

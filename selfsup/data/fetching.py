@@ -6,7 +6,6 @@ and its checksum is right does a file get its name.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import http.client
 import os
@@ -14,14 +13,13 @@ import shutil
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
 
 from selfsup.data.progress import Work, reported
 from selfsup.durable import sync_folder
+from selfsup.locks import alone
 from selfsup.types import DataError
 
 TIMEOUT_S, ATTEMPTS, FIRST_PAUSE_S = 60.0, 6, 1.0
@@ -61,7 +59,8 @@ def fetch(remote: Remote, folder: Path) -> Path:
     file = folder / remote.file_name
     folder.mkdir(parents=True, exist_ok=True)
     part = file.with_name(f"{file.name}.part")
-    with _alone(part):
+    # Another process waits, and finds the file done.
+    with alone(part.with_name(f".{part.name}.lock")):
         if file.is_file():
             _verify(file, remote)
             return file
@@ -70,14 +69,6 @@ def fetch(remote: Remote, folder: Path) -> Path:
         part.replace(file)
         sync_folder(folder)
     return file
-
-
-@contextmanager
-def _alone(part: Path) -> Iterator[None]:
-    """One process at a time: another one waits, and finds the file done."""
-    with part.with_name(f".{part.name}.lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        yield
 
 
 def _complete(url: str, part: Path) -> None:

@@ -53,7 +53,7 @@ def build(folder: Path, pictures: Pictures, max_share: float) -> None:
         kept, unreadable = _write_images(unfinished / "images.npy", pictures, max_share)
         check_share(unreadable, len(pictures), max_share)
         _write(unfinished / "ids.json", json.dumps(kept))
-        _write_unreadable(unfinished / "unreadable.csv", unreadable)
+        _write(unfinished / "unreadable.csv", listed(unreadable))
         bytes_long = (unfinished / "images.npy").stat().st_size
         manifest = {"format": FORMAT, "size_px": pictures.size_px, "count": len(kept), "images_bytes": bytes_long}
         _write(unfinished / "manifest.json", json.dumps(manifest, indent=1))
@@ -112,10 +112,11 @@ def _write(file: Path, text: str) -> None:
         stream.write(text.encode(errors="surrogateescape"))
 
 
-def _write_unreadable(file: Path, unreadable: list[Fault]) -> None:
+def listed(unreadable: list[Fault]) -> str:
+    """A table of what cannot be read, as CSV."""
     text = io.StringIO(newline="")
     csv.writer(text).writerows([("id", "file", "reason"), *unreadable])
-    _write(file, text.getvalue())
+    return text.getvalue()
 
 
 def remove_abandoned(home: Path) -> None:

@@ -14,8 +14,8 @@ import torch
 
 from selfsup.data.colour import measure_colour
 from selfsup.data.decode import Unreadable
+from selfsup.data.packing import Fault
 from selfsup.data.pictures import Pictures
-from selfsup.inference.shards import Fault
 from selfsup.types import Batch
 
 T = TypeVar("T")

@@ -11,9 +11,7 @@ shard: the same bytes, and the second rename changes nothing.
 
 from __future__ import annotations
 
-import csv
 import hashlib
-import io
 import json
 import shutil
 import time
@@ -24,8 +22,9 @@ from pathlib import Path
 from typing import Any
 
 from selfsup.catalogue import Catalogue
+from selfsup.data.packing import Fault, check_share, listed
 from selfsup.durable import replacing
-from selfsup.locks import claim
+from selfsup.locks import alone, claim
 from selfsup.types import ConfigError, DataError
 
 FORMAT = 1
@@ -34,9 +33,6 @@ POLL_S = 0.2
 """How often a worker with nothing left to begin looks whether the others have finished."""
 MANIFEST, UNREADABLE = "_manifest.json", "_unreadable.csv"
 """Whoever reads a folder of Parquet files passes over names that begin so."""
-
-Fault = tuple[str, str, str]
-"""Galaxy id, where its picture comes from, what is wrong with it."""
 
 
 @dataclass(frozen=True)
@@ -156,12 +152,13 @@ class Shards:
     def _publish(self, max_unreadable_share: float) -> None:
         """All shards are there: list them, and rename the folder in one step."""
         records = [json.loads((self.work / f"{number:05d}.json").read_text()) for number in range(len(self.plan))]
-        unreadable = [tuple(fault) for record in records for fault in record["unreadable"]]
-        require_readable(unreadable, self.plan.count, max_unreadable_share)
+        unreadable: list[Fault] = [tuple(fault) for record in records for fault in record["unreadable"]]
+        if unreadable:
+            check_share(unreadable, self.plan.count, max_unreadable_share)
         parts = [{"rows": record["rows"], "sha256": record["sha256"]} for record in records]
         rows = sum(part["rows"] for part in parts)
         told = {**asdict(self.plan), "galaxies": rows, "unreadable": len(unreadable), "parts": parts}
-        self._write(UNREADABLE, _table(unreadable))
+        self._write(UNREADABLE, listed(unreadable))
         self._write(MANIFEST, json.dumps({"format": FORMAT, **told}, indent=1))
         self.unfinished.rename(self.output)
         shutil.rmtree(self.output / ".work", ignore_errors=True)
@@ -179,11 +176,10 @@ class Shards:
         """The plan that is on the disk, written by whoever came first."""
         file = self.output / MANIFEST if self.is_finished else self.work / "plan.json"
         if not file.is_file():
-            lock = claim(self.work / "plan.lock")
-            with replacing(file) as stream:  # by two at once, where locks do not hold: they have the same plan
-                stream.write(json.dumps({"format": FORMAT, **asdict(plan)}).encode())
-            if lock is not None:
-                lock.close()
+            with alone(self.work / "plan.lock"):
+                if not file.is_file():
+                    with replacing(file) as stream:
+                        stream.write(json.dumps({"format": FORMAT, **asdict(plan)}).encode())
         there = json.loads(file.read_text())
         asked = json.loads(json.dumps({"format": FORMAT, **asdict(plan)}))
         if others := _differences(there, asked):
@@ -192,21 +188,6 @@ class Shards:
                 f"something else ({'; '.join(others)}); name another folder, or remove that one"
             )
         return Plan(plan.count, plan.rows, plan.made_of, there["provenance"])
-
-
-def require_readable(unreadable: list[Any], count: int, max_share: float) -> None:
-    """Refuse a catalogue of which too little can be read.
-
-    Raises:
-        DataError: more than `max_share` of the `count` pictures are unreadable, or all; lists the first ten.
-    """
-    if len(unreadable) <= max_share * count and (len(unreadable) < count or not count):
-        return
-    shown = "\n".join(f"  {origin}: {reason}" for _, origin, reason in unreadable[:10])
-    raise DataError(
-        f"{len(unreadable)} of {count} images are unreadable (data.max_unreadable_share={max_share:g}):\n{shown}\n"
-        f"mend or remove them, or raise the share; what is made is kept"
-    )
 
 
 def require_folder(output: Path) -> Path:
@@ -233,9 +214,3 @@ def _differences(there: Mapping[str, Any], asked: Mapping[str, Any]) -> list[str
 def _short(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else f"{text[:57]}..."
-
-
-def _table(unreadable: list[Any]) -> str:
-    text = io.StringIO(newline="")
-    csv.writer(text).writerows([("id", "file", "reason"), *unreadable])
-    return text.getvalue()

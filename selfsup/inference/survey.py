@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selfsup.catalogue import Catalogue
+from selfsup.data.packing import Fault, check_share
 from selfsup.data.pictures import Pictures
 from selfsup.data.progress import Work, reported
 from selfsup.data.source import Galaxies
 from selfsup.inference.feed import Feed
-from selfsup.inference.shards import Shards, require_readable
+from selfsup.inference.shards import Shards
 from selfsup.types import Batch
 
 log = logging.getLogger(__name__)
@@ -60,7 +61,7 @@ class Survey:
         Raises:
             DataError: too many pictures are unreadable.
         """
-        unreadable: list[Any] = []
+        unreadable: list[Fault] = []
         with reported(shards.plan.count, WORK) as advance:
             done = shards.made()
             advance(done)
@@ -68,8 +69,8 @@ class Survey:
                 feed = Feed(self.pictures, shards.plan.rows_of(number), self.batch_size)
                 shards.write(number, self._catalogue(feed, describe(feed), shards.plan.provenance), feed.unreadable)
                 unreadable += feed.unreadable
-                if len(unreadable) > self.max_unreadable_share * shards.plan.count:
-                    require_readable(unreadable, shards.plan.count, self.max_unreadable_share)
+                if unreadable:
+                    check_share(unreadable, shards.plan.count, self.max_unreadable_share)
                 now = shards.made()
                 advance(now - done)
                 done = now
