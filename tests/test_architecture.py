@@ -8,7 +8,7 @@ import pytest
 
 PACKAGE = Path(__file__).parents[1] / "selfsup"
 ANY = {"*"}
-EVERYWHERE = {"types", "durable", "extras", "locks", "signals", "spelling"}
+EVERYWHERE = {"types", "durable", "extras", "locks", "signals", "spelling", "versions"}
 """May be imported from anywhere, and import nothing themselves."""
 MAY_IMPORT = {
     "types": set(),
@@ -17,6 +17,7 @@ MAY_IMPORT = {
     "locks": set(),
     "signals": set(),
     "spelling": set(),
+    "versions": set(),
     "catalogue_files": set(),
     "catalogue_values": set(),
     "catalogue": {"catalogue_files", "catalogue_values"},

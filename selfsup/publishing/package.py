@@ -9,10 +9,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import platform
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +25,7 @@ from selfsup.encoders.base import Encoder
 from selfsup.encoders.dihedral import Symmetric, symmetric
 from selfsup.spelling import nearest
 from selfsup.types import ConfigError, DataError
+from selfsup.versions import versions
 
 WEIGHTS, CONFIG, CARD = FILES = ("model.safetensors", "config.json", "README.md")
 FORMAT = 1
@@ -85,7 +84,7 @@ def write_package(folder: Path, encoder: Encoder, description: Description, card
         "format": FORMAT,
         **asdict(description),
         "weights_sha256": hashlib.sha256(weights).hexdigest(),
-        "versions": _versions(),
+        "versions": versions(_PACKAGES),
     }
     text = json.dumps(record, indent=2, allow_nan=False)
     for name, content in ((WEIGHTS, weights), (CARD, card.encode()), (CONFIG, f"{text}\n".encode())):
@@ -187,13 +186,3 @@ def _text(file: Path) -> str:
         return content.decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not a text ({error}); fetch it again") from error
-
-
-def _versions() -> dict[str, str]:
-    found = {"python": platform.python_version()}
-    for package in _PACKAGES:
-        try:
-            found[package] = version(package)
-        except PackageNotFoundError:  # run from a checkout that is not installed
-            continue
-    return found

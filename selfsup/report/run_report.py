@@ -6,7 +6,6 @@ import os
 import platform
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.metadata import PackageNotFoundError, version
 from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
@@ -16,6 +15,7 @@ from omegaconf import OmegaConf
 
 from selfsup.durable import replacing
 from selfsup.report.tables import cell, number
+from selfsup.versions import versions
 
 PACKAGES = (
     "selfsup", "torch", "torchvision", "lightning", "timm", "kornia", "lightly", "hydra-core", "numpy", "scikit-learn",
@@ -58,7 +58,7 @@ def write_report(  # noqa: PLR0913  (each argument is one part of the page)
         "metrics": dict(metrics),
         "comparison": {encoder: dict(values) for encoder, values in comparison.items()},
         "figures": {_relative(path, folder): caption for path, caption in figures},
-        "versions": dict(_versions()),
+        "versions": versions(PACKAGES),
         "machine": {"system": platform.platform(), "processor": platform.machine(), "cores": os.cpu_count()},
         "config": dict(config),
     }
@@ -130,12 +130,3 @@ def _finite(value: object) -> object:
     if isinstance(plain, list):
         return [_finite(part) for part in plain]
     return None if isinstance(plain, float) and not math.isfinite(plain) else plain
-
-
-def _versions() -> Iterable[tuple[str, str]]:
-    yield "python", platform.python_version()
-    for package in PACKAGES:
-        try:
-            yield package, version(package)
-        except PackageNotFoundError:
-            continue

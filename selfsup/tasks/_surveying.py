@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import logging
 from collections.abc import Mapping
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from selfsup.inference.shards import Plan, Shards
 from selfsup.inference.survey import Describe, Survey
 from selfsup.tasks._again import going_on
 from selfsup.tasks._plain import plain
+from selfsup.versions import versions
 
 log = logging.getLogger(__name__)
 PACKAGES = ("selfsup", "torch", "numpy")
@@ -54,7 +54,7 @@ def survey(cfg: DictConfig, data: DictConfig, describe: Describe, made_of: Mappi
     provenance = {
         **{name: plain(cfg.task).get(name) for name in ("name", "checkpoint", "checkpoints", "symmetries")},
         **{"size_px": source.size_px, "folder": source.folder, "data": plain(data), "made_of": depends},
-        "versions": {package: version(package) for package in PACKAGES},
+        "versions": versions(PACKAGES),
     }
     output = Path(cfg.task.output).expanduser()
     shards = Shards(output, Plan(len(found.ids), cfg.task.rows_per_shard, depends, provenance))

@@ -199,7 +199,7 @@ def test_the_loaders_processes_hear_nothing(number, tiny, compose, tmp_path):
 
 
 OUTSIDE = {
-    "packing": (packing, "_write_unreadable", lambda *_: True),
+    "packing": (packing, "listed", lambda *_: True),
     "the setting up": (Learner, "configure_optimizers", lambda *_: True),
     "the final probing": (pretraining, "evaluate", lambda *_: True),
     "the report": (pretraining, "draw_training", lambda *_: True),
