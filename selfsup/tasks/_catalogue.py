@@ -74,3 +74,12 @@ def thumbnails(cfg: DictConfig, catalogue: Catalogue, ids: Sequence[str]) -> np.
             *(missing, len(ids)),
         )
     return out
+
+
+def thumbnails_or_reason(cfg: DictConfig, catalogue: Catalogue, ids: Sequence[str]) -> np.ndarray | str:
+    """As `thumbnails`; or, where the catalogue does not say of which data it was made, a sentence for the report."""
+    try:
+        return thumbnails(cfg, catalogue, ids)
+    except ConfigError as error:
+        log.warning("no pictures: %s", error)
+        return f"There are no pictures: {error}"

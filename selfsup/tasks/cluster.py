@@ -20,7 +20,7 @@ from selfsup.report.galaxy_map import principal
 from selfsup.report.run_report import write_report
 from selfsup.report.tables import Row, plain_table, write_csv
 from selfsup.spelling import nearest
-from selfsup.tasks._catalogue import open_catalogue, thumbnails
+from selfsup.tasks._catalogue import open_catalogue, thumbnails_or_reason
 from selfsup.tasks._passes import passed, shown_columns
 from selfsup.tasks._plain import plain
 from selfsup.tasks._report import Figures, command, show
@@ -159,11 +159,9 @@ def _figures(cfg: DictConfig, sample: Catalogue, points: np.ndarray, folder: Pat
     figures: Figures = [(out, "Galaxies and their groups on the first two principal components.")]
     chosen = [places for group in groups.values() for places in examples(points, group).values()]
     shown, ids = np.unique(np.concatenate(chosen)), sample.ids
-    try:
-        pictures = thumbnails(cfg, sample, [ids[place] for place in shown])
-    except ConfigError as error:
-        log.warning("cluster: no pictures of the groups: %s", error)
-        return figures, [f"There are no pictures: {error}"]
+    pictures = thumbnails_or_reason(cfg, sample, [ids[place] for place in shown])
+    if isinstance(pictures, str):
+        return figures, [pictures]
     rows = np.searchsorted(shown, np.arange(len(sample)))  # right for those that are shown
     for name, group in groups.items():
         out = folder / f"{name}.png"

@@ -20,7 +20,7 @@ from selfsup.catalogue import Catalogue
 from selfsup.report.hunt_figures import batch_sheet, interest_map
 from selfsup.report.run_report import write_report
 from selfsup.tasks._asking import ask
-from selfsup.tasks._catalogue import open_catalogue, thumbnails
+from selfsup.tasks._catalogue import open_catalogue, thumbnails, thumbnails_or_reason
 from selfsup.tasks._passes import passed
 from selfsup.tasks._plain import plain
 from selfsup.tasks._report import Figures, command, show
@@ -112,11 +112,9 @@ def _offer(
         return [], ["Every galaxy was asked about."]
     if not cfg.task.ask:  # on the terminal they will be asked about first, next time
         hunt.journal.add([(galaxy, OFFERED) for galaxy in ids], cfg.task.who)
-    try:
-        pictures = thumbnails(cfg, catalogue, ids)
-    except ConfigError as error:
-        log.warning("hunt: no pictures: %s", error)
-        return [], [f"There are no pictures: {error}"]
+    pictures = thumbnails_or_reason(cfg, catalogue, ids)
+    if isinstance(pictures, str):
+        return [], [pictures]
     mean = expected.mean[batch]
     captions = [
         f"{galaxy} ({value:.1f})" if np.isfinite(value) else galaxy for galaxy, value in zip(ids, mean, strict=True)

@@ -20,7 +20,7 @@ from selfsup.report.galaxy_map import choose, draw_cells
 from selfsup.report.map_figures import coloured_map, in_square
 from selfsup.report.run_report import write_report
 from selfsup.spelling import nearest
-from selfsup.tasks._catalogue import open_catalogue, thumbnails
+from selfsup.tasks._catalogue import open_catalogue, thumbnails_or_reason
 from selfsup.tasks._passes import passed, shown_columns
 from selfsup.tasks._plain import plain
 from selfsup.tasks._report import Figures, command, show
@@ -127,11 +127,9 @@ def _sheet(cfg: DictConfig, catalogue: Catalogue, square: np.ndarray, out: Path)
     shown = np.unique(list(chosen.values()))
     inside = np.zeros(len(catalogue), dtype=bool)
     inside[shown] = True
-    try:
-        pictures = thumbnails(cfg, catalogue, catalogue.filter(inside).ids)
-    except ConfigError as error:
-        log.warning("map: no pictures: %s", error)
-        return [], [f"There are no pictures: {error}"]
+    pictures = thumbnails_or_reason(cfg, catalogue, catalogue.filter(inside).ids)
+    if isinstance(pictures, str):
+        return [], [pictures]
     taken = np.array(list(chosen))
     x, y = taken.min(axis=0).tolist()  # the sheet begins and ends where the galaxies do
     columns, rows = (taken.max(axis=0) + 1).tolist()

@@ -23,7 +23,7 @@ from selfsup.embed import load_objective
 from selfsup.report.figures import contact_sheet
 from selfsup.report.run_report import write_report
 from selfsup.report.tables import markdown
-from selfsup.tasks._catalogue import open_catalogue, pictures_of, thumbnails
+from selfsup.tasks._catalogue import open_catalogue, pictures_of, thumbnails_or_reason
 from selfsup.tasks._passes import passed
 from selfsup.tasks._plain import plain
 from selfsup.tasks._reconstruction_errors import painter, reconstruction_errors
@@ -113,12 +113,11 @@ def _gallery(
         write_ranking(ids, {name: score[strangest]}, np.arange(len(ids)), folder / "tables" / f"{name}.csv")
         shown[name] = ids.to_pylist()[: cfg.task.shown]
     out = folder / "figures" / "strangest.png"
-    try:
-        pictures = iter(thumbnails(cfg, catalogue, [galaxy for ids in shown.values() for galaxy in ids]))
-    except ConfigError as error:
-        log.warning("outliers: no pictures: %s", error)
-        return [], [f"There are no pictures: {error}"]
-    sheet = [[next(pictures) for _ in ids] for ids in shown.values()]
+    pictures = thumbnails_or_reason(cfg, catalogue, [galaxy for ids in shown.values() for galaxy in ids])
+    if isinstance(pictures, str):
+        return [], [pictures]
+    following = iter(pictures)
+    sheet = [[next(following) for _ in ids] for ids in shown.values()]
     contact_sheet(sheet, [_short(name) for name in shown], [], out)
     return [(out, "The strangest galaxies by each score, the strangest first.")], []
 

@@ -12,6 +12,7 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
+from selfsup.analysis.exchange import FORMULA
 from selfsup.analysis.index import Effort, fingerprint, open_index
 from selfsup.analysis.indexing import Settings
 from selfsup.analysis.neighbours import Neighbour, nearest, require_metric
@@ -22,7 +23,7 @@ from selfsup.data.progress import Work, reported
 from selfsup.report.gallery_figures import Gallery, draw_galleries
 from selfsup.report.run_report import write_report
 from selfsup.report.tables import Row, cell, plain_table, write_csv
-from selfsup.tasks._catalogue import open_catalogue, thumbnails
+from selfsup.tasks._catalogue import open_catalogue, thumbnails_or_reason
 from selfsup.tasks._plain import plain
 from selfsup.tasks._queries import Query, read_queries
 from selfsup.tasks._report import Figures, command
@@ -151,8 +152,7 @@ def _safe(value: Any) -> str | float:
         return ""
     if isinstance(value, int | float):
         return value
-    text = str(value)
-    return f"'{text}" if text.startswith(("=", "+", "-", "@", "\t", "\r")) else text
+    return FORMULA.sub(r"'\1", str(value))
 
 
 def _listed(rows: list[Row]) -> list[str]:
@@ -169,11 +169,10 @@ def _gallery(
         return [], []
     asked = [query.examples if len(query.rows) else [] for query in queries[:DRAWN]]
     ids = [name for names in asked for name in names] + [neighbour.id for row in shown for neighbour in row]
-    try:
-        pictures = dict(zip(ids, thumbnails(cfg, catalogue, ids), strict=True))
-    except ConfigError as error:
-        log.warning("search: no pictures of what was found: %s", error)
-        return [], [f"There are no pictures: {error}"]
+    read = thumbnails_or_reason(cfg, catalogue, ids)
+    if isinstance(read, str):
+        return [], [read]
+    pictures = dict(zip(ids, read, strict=True))
     galleries = []
     for query, names, row in zip(queries, asked, shown, strict=False):
         examples = np.stack([pictures[name] for name in names]) if names else query.pictures
