@@ -10,8 +10,8 @@ import numpy as np
 from matplotlib import rc_context
 
 from selfsup.report.figures import curves_with_error
+from selfsup.report.label_table import with_intervals
 from selfsup.report.labels_saved import Curve
-from selfsup.report.statistics import interval
 from selfsup.report.style import PALETTE, STYLE, page, write_figure
 
 MEASURES = {"log_likelihood": "log-likelihood of a question's votes", "error": "error of the fractions"}
@@ -39,9 +39,4 @@ def draw_rounds(rows: Sequence[Mapping[str, Any]], part: str, out: Path) -> None
 
 def draw_ways(curves: Mapping[str, Curve], measure: str, out: Path) -> None:
     """Way of choosing -> labels -> score of each seed, as curves: means with their 95 % intervals over seeds."""
-    shown: dict[str, Mapping[str, Sequence[float]]] = {}
-    for way, curve in curves.items():
-        found = [interval(values) for values in curve.values()]
-        means, reach = [each.mean for each in found], [each.reach for each in found]
-        shown[way] = {"at": list(curve), "mean": means, "std": reach}
-    curves_with_error(shown, "galaxies with votes", MEASURES.get(measure, measure), out)
+    curves_with_error(with_intervals(curves, "at"), "galaxies with votes", MEASURES.get(measure, measure), out)

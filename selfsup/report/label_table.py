@@ -36,12 +36,17 @@ def label_table(
 
 def draw_labels(curves: Mapping[str, Curve], out: Path) -> None:
     """Name -> labels of each class -> score of each draw, as curves: means with their intervals over draws."""
+    few_shot_curve(with_intervals(curves, "n"), out)
+
+
+def with_intervals(curves: Mapping[str, Curve], along: str) -> dict[str, Mapping[str, Sequence[float]]]:
+    """Name -> labels -> scores, as what a figure of curves draws: labels as `along`, "mean", and the reach as "std"."""
     shown: dict[str, Mapping[str, Sequence[float]]] = {}
     for name, curve in curves.items():
         found = [interval(values) for values in curve.values()]
         means, reach = [each.mean for each in found], [each.reach for each in found]
-        shown[name] = {"n": list(curve), "mean": means, "std": reach}
-    few_shot_curve(shown, out)
+        shown[name] = {along: list(curve), "mean": means, "std": reach}
+    return shown
 
 
 def _rows(curve: Curve, saved: Mapping[int, Saved] | None, plain: Curve) -> Iterator[list[str]]:

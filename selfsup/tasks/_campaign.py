@@ -11,11 +11,10 @@ Each file is whole or not there, and none is written twice: a campaign that is s
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count, takewhile
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +22,7 @@ import numpy as np
 
 from selfsup.data.tables import read_table, vote_counts
 from selfsup.durable import replacing
+from selfsup.report.tables import write_csv
 from selfsup.types import ConfigError, DataError
 from selfsup.votes import QuestionTree
 
@@ -89,11 +89,7 @@ class Round:
         return self.folder / f"network-{number}"
 
     def _write(self, name: str, header: Sequence[str], rows: Any) -> None:
-        text = io.StringIO(newline="")
-        csv.writer(text).writerows([header, *rows])
-        self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder / name) as stream:
-            stream.write(text.getvalue().encode())
+        write_csv([dict(zip(header, row, strict=True)) for row in rows], self.folder / name)
 
 
 class Campaign:
@@ -126,12 +122,12 @@ class Campaign:
         """A round, begun or not."""
         return Round(number, self.folder / f"round-{number:03d}", self.tree)
 
+    def _all(self) -> Iterator[Round]:
+        return map(self.round, count())
+
     def rounds(self) -> Iterator[Round]:
         """Those that are over, in their order."""
-        number = 0
-        while (each := self.round(number)).scores is not None:
-            yield each
-            number += 1
+        return takewhile(lambda each: each.scores is not None, self._all())
 
     def known(self, ids: Sequence[str]) -> np.ndarray:
         """(N, A) float32 votes of these galaxies, from all answers so far; zeros where there are none.
@@ -141,23 +137,19 @@ class Campaign:
         """
         place = {galaxy: row for row, galaxy in enumerate(ids)}
         votes = np.zeros((len(ids), len(self.tree.answers)), dtype=np.float32)
-        number = 0
-        while (answers := (each := self.round(number)).answers) is not None:
+        for each in self._all():
+            if (answers := each.answers) is None:
+                break
             for galaxy, row in answers.items():
                 if galaxy not in place:
                     raise DataError(f"{each.folder / ANSWERS}: '{galaxy}' is not among the galaxies; was one removed?")
                 votes[place[galaxy]] = row
-            number += 1
         return votes
 
     def asked(self) -> set[str]:
         """All galaxies that have been asked about."""
-        found: set[str] = set()
-        number = 0
-        while (ids := self.round(number).asked) is not None:
-            found |= set(ids)
-            number += 1
-        return found
+        asked = takewhile(lambda ids: ids is not None, (each.asked for each in self._all()))
+        return {galaxy for ids in asked for galaxy in ids or []}
 
     def kept(self) -> Round | None:
         """The round whose networks are in use: the last that was as good as those before it, or better."""

@@ -9,13 +9,14 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from selfsup.analysis.acquisition import INFORMATION, Acquisition
+from selfsup.analysis.acquisition import INFORMATION
 from selfsup.data.datamodule import GalaxyData
 from selfsup.posteriors.posterior import Posterior
 from selfsup.report.campaign_figures import draw_rounds
 from selfsup.report.figures import contact_sheet
 from selfsup.report.run_report import write_report
 from selfsup.report.tables import plain_table, write_csv
+from selfsup.tasks._acquisition import acquisition
 from selfsup.tasks._campaign import Campaign
 from selfsup.tasks._plain import plain
 from selfsup.tasks._report import Figures, command, show
@@ -81,22 +82,12 @@ def _rows(cfg: DictConfig, campaign: Campaign) -> list[dict[str, Any]]:
 
 def _galleries(cfg: DictConfig, data: GalaxyData, rows: np.ndarray, found: Posterior, folder: Path) -> Figures:
     """Of every question, the galaxies with most mutual information and those with least."""
-    task = cfg.task
-    acquisition = Acquisition(
-        way=INFORMATION,
-        questions=task.questions,
-        settled={},
-        volunteers=task.volunteers,
-        exact_up_to=task.exact_up_to,
-        draws=task.draws,
-        seed=cfg.seed,
-    )
     made: Figures = []
     sheets: dict[str, list[list[np.ndarray]]] = {"most": [], "least": []}
-    information = acquisition.information(found)
+    information = acquisition(cfg, INFORMATION, {}, cfg.seed).information(found)
     for value in information.values():
         order = np.argsort(-value, kind="stable")
-        for name, chosen in (("most", order[: task.shown]), ("least", order[::-1][: task.shown])):
+        for name, chosen in (("most", order[: cfg.task.shown]), ("least", order[::-1][: cfg.task.shown])):
             sheets[name].append([np.asarray(data.packed.images[row]) for row in rows[chosen]])
     for name, sheet in sheets.items():
         out = folder / f"{name}_information.png"

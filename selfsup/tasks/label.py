@@ -15,13 +15,14 @@ import numpy as np
 from omegaconf import DictConfig, OmegaConf
 
 from selfsup import trees
-from selfsup.analysis.acquisition import RANDOM, Acquisition, choose
+from selfsup.analysis.acquisition import RANDOM, choose
 from selfsup.config import CONTRACTS, build
 from selfsup.data.datamodule import GalaxyData
 from selfsup.dropout import Passes, posterior
 from selfsup.embed import load_objective
 from selfsup.objectives.dirichlet import Dirichlet
 from selfsup.posteriors.posterior import Posterior
+from selfsup.tasks._acquisition import acquisition
 from selfsup.tasks._again import going_on
 from selfsup.tasks._campaign import ANSWERS, ASKED, Campaign, Round
 from selfsup.tasks._campaign_report import report_campaign
@@ -63,6 +64,11 @@ class Galaxies:
     def ids(self, rows: np.ndarray) -> list[str]:
         """Of these rows."""
         return [self.data.packed.ids[row] for row in rows]
+
+    def left(self, campaign: Campaign) -> np.ndarray:
+        """Rows of the pool that have not been asked about."""
+        asked = campaign.asked()
+        return np.array([row for row in self.pool if self.data.packed.ids[row] not in asked], dtype=np.int64)
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
@@ -141,22 +147,12 @@ def _made_of(cfg: DictConfig) -> dict[str, Any]:
 
 def _chosen(cfg: DictConfig, campaign: Campaign, each: Round, galaxies: Galaxies) -> tuple[np.ndarray, np.ndarray]:
     """Rows to ask about, and their scores."""
-    task, kept = cfg.task, campaign.kept()
-    asked = campaign.asked()
-    rows = np.array([row for row in galaxies.pool if galaxies.data.packed.ids[row] not in asked], dtype=np.int64)
+    task, kept, rows = cfg.task, campaign.kept(), galaxies.left(campaign)
     if kept is None or (task.acquisition == RANDOM and not task.settled):
         scores = np.random.default_rng((cfg.seed, each.number)).random(len(rows))
     else:
-        acquisition = Acquisition(
-            way=task.acquisition,
-            questions=task.questions,
-            settled=plain(task.settled),
-            volunteers=task.volunteers,
-            exact_up_to=task.exact_up_to,
-            draws=task.draws,
-            seed=cfg.seed + each.number,
-        )
-        scores = acquisition.scores(_foretold(cfg, kept, galaxies.data, rows))
+        ask = acquisition(cfg, task.acquisition, plain(task.settled), cfg.seed + each.number)
+        scores = ask.scores(_foretold(cfg, kept, galaxies.data, rows))
     best = choose(scores, task.first if kept is None else task.batch)
     return rows[best], scores[best]
 
@@ -216,8 +212,7 @@ def _foretold(cfg: DictConfig, each: Round, data: GalaxyData, rows: np.ndarray) 
 
 def _say(cfg: DictConfig, campaign: Campaign, galaxies: Galaxies) -> tuple[np.ndarray, Posterior] | None:
     """Rows that could still be asked about, and what the networks in use say of them; None before there are any."""
-    kept, asked = campaign.kept(), campaign.asked()
-    rows = np.array([row for row in galaxies.pool if galaxies.data.packed.ids[row] not in asked], dtype=np.int64)
+    kept, rows = campaign.kept(), galaxies.left(campaign)
     if kept is None or not len(rows):
         return None
     return rows, _foretold(cfg, kept, galaxies.data, rows)
