@@ -69,8 +69,8 @@ class Round:
         return {galaxy: there[galaxy] for galaxy in self.asked or [] if galaxy in there}
 
     def answer(self, ids: Sequence[str], votes: np.ndarray) -> None:
-        """Write (n, A) votes."""
-        rows = ([galaxy, *row] for galaxy, row in zip(ids, votes.tolist(), strict=True))
+        """Write (n, A) whole votes."""
+        rows = ([galaxy, *row] for galaxy, row in zip(ids, votes.astype(np.int64).tolist(), strict=True))
         self._write(ANSWERS, ["id", *self.tree.answers], rows)
 
     @property

@@ -162,7 +162,7 @@ def _answered(cfg: DictConfig, each: Round, galaxies: Galaxies) -> bool:
     ids = each.asked or []
     rows = galaxies.data.packed.index_of(ids)
     if cfg.task.ask == REVEAL:
-        each.answer(ids, np.asarray(galaxies.data.votes)[rows])
+        each.answer(ids, np.rint(np.asarray(galaxies.data.votes)[rows]))  # shares times people are no whole votes
         return True
     write_subjects(each.folder, ids, np.asarray(galaxies.data.packed.images[rows]))
     log.info(

@@ -2,12 +2,14 @@
 
 import csv
 import json
+import shutil
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from selfsup import trees
+from selfsup.data.galaxy_challenge import COLUMNS
 from selfsup.tasks._campaign import ANSWERS, ASKED
 
 VOTES = ["objective=dirichlet", "objective.dropout=0.3"]
@@ -57,6 +59,25 @@ def test_rounds_are_held_and_reported_and_go_on_where_they_were(run, tmp_path):
     ended = run("task.acquisition=random", "hydra.run.dir=three")
     assert ended.code == 1
     assert "another task" in ended.err
+
+
+def test_shares_of_volunteers_are_revealed_as_whole_votes(selfsup, tiny, galaxies, tmp_path):
+    table = rows(galaxies / "labels.csv")
+    folder = tmp_path / "challenge"
+    (folder / "images").mkdir(parents=True)
+    for number, row in enumerate(table, start=1):
+        shutil.copy(galaxies / f"{row['id']}.jpg", folder / "images" / f"{number}.jpg")
+    shares = [f"{0.61 if column.startswith('Class1') else 0.173}" for column in COLUMNS]
+    lines = [",".join([f"{number}", *shares]) for number in range(1, len(table) + 1)]
+    (folder / "votes.csv").write_text("\n".join([",".join(("GalaxyID", *COLUMNS)), *lines]) + "\n")
+    mine = [choice for choice in tiny if not choice.startswith(("data", "probe=", "trainer.max_epochs"))]
+    data = ["data=galaxy_challenge", f"data.folder={folder}", "data.size_px=32", "data.label=null", "data.classes=null"]
+    campaign = [f"task.campaign={tmp_path / 'campaign'}", f"hydra.run.dir={tmp_path / 'run'}"]
+    ended = selfsup("task=label", *mine, *data, *VOTES, *QUICK, *campaign, "task.rounds=0", "trainer.max_epochs=1")
+    assert ended.code == 0, ended.err
+    answers = rows(tmp_path / "campaign" / "round-000" / ANSWERS)
+    assert {row["smooth-or-featured_smooth"] for row in answers} == {"24"}  # of 40 people
+    assert {row["odd-feature_ring"] for row in answers} == {"7"}
 
 
 def test_people_are_waited_for_and_their_answers_are_learned_from(run, tmp_path, galaxies):
