@@ -34,6 +34,11 @@ def rows(file):
         return list(csv.DictReader(stream))
 
 
+def test_its_own_trainer_settings_are_those_of_few_labels(compose):
+    cfg = compose("task=label", "task.campaign=x", "objective=dirichlet", "data=gz2_counts", "data.folder=x")
+    assert (cfg.trainer.max_epochs, cfg.trainer.batch_size, cfg.trainer.probe_every_epochs) == (30, 32, None)
+
+
 def test_rounds_are_held_and_reported_and_go_on_where_they_were(run, tmp_path):
     ended = run("task.rounds=1", "hydra.run.dir=one")
     assert ended.code == 0, ended.err
