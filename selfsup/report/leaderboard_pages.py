@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import math
+from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,9 +21,9 @@ Table = tuple[list[str], list[list[str]]]
 Captioned = Sequence[tuple[Path, str]]
 TITLE = "Leaderboard"
 LEGEND = (
-    f"Mean ± half of the {LEVEL:.0%} interval (Student's t) over n seeds. **Bold**: the best, and all that a paired t "
-    f"test over the same seeds does not show to be worse (Holm, {1 - LEVEL:.0%}). ?: no test, for too few seeds in "
-    "common. ↑ more is better, ↓ less is."
+    f"Mean ± half of the {LEVEL:.0%} interval (Student's t) over seeds. **Bold**: the best. ≈: a paired t test over "
+    f"the same seeds does not show it to be worse than the best (Holm, {1 - LEVEL:.0%}). ?: no test, for too few "
+    "seeds in common. ↑ more is better, ↓ less is."
 )
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:72rem;margin:2rem auto;padding:0 1rem;color:#222}"
@@ -53,7 +54,8 @@ def write_pages(board: Board, figures: Captioned, folder: Path) -> None:
 def score_table(board: Board) -> Table:
     """Methods down, benchmarks across."""
     header = ["method", *(f"{board.titles[c]} {'↑' if c.higher_is_better else '↓'}" for c in board.columns)]
-    rows = [[board.label(m), *(_shown(board.cells.get((m, c))) for c in board.columns)] for m in board.methods]
+    usual = _usual_seeds(board)
+    rows = [[board.label(m), *(_shown(board.cells.get((m, c)), usual) for c in board.columns)] for m in board.methods]
     return header, rows
 
 
@@ -82,13 +84,22 @@ def comparison_table(board: Board) -> Table:
     return header, rows
 
 
-def _shown(cell: Cell | None) -> str:
+def _usual_seeds(board: Board) -> int:
+    """The number of seeds that most cells have."""
+    return Counter(cell.interval.n for cell in board.cells.values()).most_common(1)[0][0] if board.cells else 0
+
+
+def _shown(cell: Cell | None, usual: int) -> str:
     if cell is None:
         return "-"
     found = cell.interval
     text = f"{found.mean:.4f}" + (f" ± {found.reach:.4f}" if found.n > 1 else "")
-    text = f"**{text}**" if cell.standing in (BEST, LEVEL_WITH_BEST) else text
-    return f"{text} (n={found.n}{', ?' if cell.standing == UNTESTED else ''})"
+    seeds = "" if found.n == usual else f" (n={found.n})"
+    return {BEST: f"**{text}**", LEVEL_WITH_BEST: f"{text} ≈", UNTESTED: f"{text} ?"}.get(cell.standing, text) + seeds
+
+
+def _seeds(board: Board) -> str:
+    return f"Where nothing else is said, n = {_usual_seeds(board)} seeds."
 
 
 def _text(value: float | str) -> str:
@@ -106,6 +117,7 @@ def _cites(board: Board) -> list[str]:
 
 def _markdown(board: Board, figures: Captioned, folder: Path) -> str:
     page = [f"# {TITLE}", LEGEND]
+    page += [_seeds(board)]
     page += ["\n".join(f"- {note}" for note in board.notes)] if board.notes else []
     page += [f"## {title}\n\n{markdown(*table)}" for title, table in _parts(board)]
     page += [f"![{caption}]({path.relative_to(folder).as_posix()})\n\n*{caption}*" for path, caption in figures]
@@ -114,7 +126,7 @@ def _markdown(board: Board, figures: Captioned, folder: Path) -> str:
 
 
 def _html(board: Board, figures: Captioned) -> str:
-    page = [f"<h1>{TITLE}</h1><p>{_rich(LEGEND)}</p>", _listed(board.notes)]
+    page = [f"<h1>{TITLE}</h1><p>{_rich(LEGEND)} {_seeds(board)}</p>", _listed(board.notes)]
     page += [f"<h2>{title}</h2>{_table(table)}" for title, table in _parts(board)]
     for path, caption in figures:
         data = base64.b64encode(path.read_bytes()).decode()

@@ -13,7 +13,7 @@ from scipy import stats
 from selfsup.report.benchmark_file import read_record, with_spread, write_record
 from selfsup.report.leaderboard import make_board, rank_correlations
 from selfsup.report.leaderboard_figures import draw_board, measure_of_cost
-from selfsup.report.leaderboard_pages import write_pages
+from selfsup.report.leaderboard_pages import score_table, write_pages
 from selfsup.report.runs import find_runs
 from selfsup.report.standings import BEST, LEVEL_WITH_BEST, UNTESTED, WORSE
 from selfsup.types import ConfigError, DataError
@@ -229,6 +229,18 @@ def test_pages_and_figures(folder):
     assert float(row["mean"]) == pytest.approx(np.mean([0.69, 0.715, 0.70]))
     assert row["values"] == "0:0.69 1:0.715 2:0.7"
     assert "Someone 2022" in text
+
+
+def test_the_best_is_bold_and_what_is_not_shown_to_be_worse_is_marked(folder):
+    board = board_of(folder)
+    _, rows = score_table(board)
+    cells = {(row[0], column): cell for row in rows for column, cell in zip(board.columns, row[1:], strict=True)}
+    for (method, column), cell in board.cells.items():
+        shown = cells[board.label(method), column]
+        assert shown.startswith("**") == (cell.standing == BEST)
+        assert ("≈" in shown) == (cell.standing == LEVEL_WITH_BEST)
+        assert ("n=" in shown) == (cell.interval.n != 3)
+    assert sum(cell.startswith("**") for cell in cells.values()) == len(board.columns)
 
 
 def test_folders_without_scores_are_refused_with_the_remedy(tmp_path):
