@@ -17,6 +17,7 @@ from selfsup.config import build, validate
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
 GUIDE = (ROOT / "conf" / "task" / "README.md").read_text(encoding="utf-8")
+OBJECTIVES = (ROOT / "selfsup" / "objectives" / "README.md").read_text(encoding="utf-8")
 
 
 def blocks(language, page=README):
@@ -76,11 +77,11 @@ def test_local_links_lead_somewhere():
 
 
 def test_the_example_objective_works(compose, tmp_path, monkeypatch):
-    [code] = [block for block in blocks("python") if "Objective" in block]
-    [choice] = [block for block in blocks("yaml") if "_target_" in block]
+    [code] = [block for block in blocks("python", OBJECTIVES) if "Objective" in block]
+    [choice] = [block for block in blocks("yaml", OBJECTIVES) if "_target_" in block]
     name = re.search(r"_target_: (selfsup\.objectives\.(\w+))\.\w+", choice)
     module = types.ModuleType(name[1])
-    exec(code, module.__dict__)  # noqa: S102  (the README's own)
+    exec(code, module.__dict__)  # noqa: S102  (the guide's own)
     for value in vars(module).values():
         if isinstance(value, type) and value.__module__ == "builtins":
             value.__module__ = name[1]
