@@ -20,6 +20,9 @@ from selfsup.report.statistics import Interval
 from selfsup.report.style import DPI, GREY, PALETTE, STYLE, Captioned, common_legend, page, write_figure
 
 MARKERS = "osD^vP"
+DASHES = ("--", "-.", (0, (6, 1)), (0, (1, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 4)))
+"""Of encoders that nobody trained."""
+TRAINED = [colour for colour in PALETTE if colour != GREY]
 NAME_WIDTH = 36
 """Letters of a method's name on a line."""
 
@@ -37,7 +40,7 @@ def draw_board(board: Board, folder: Path) -> Captioned:
     add("scores", f"Scores, with 95 % intervals over seeds where there are several. {bold}", lambda o: scores(board, o))
     cost = measure_of_cost(board)
     if cost is not None:
-        add("compute", f"Score against {cost} of training; dashed: without.", lambda o: compute(board, cost, o))
+        add("compute", f"Score against {cost} of training; lines: without.", lambda o: compute(board, cost, o))
     if any(len(cell.by_labels) > 1 for cell in board.cells.values()):
         add("labels", "Score against labels of each class.", lambda o: labels(board, o))
     if any(math.isfinite(rho) for rho, _ in rank_correlations(board).values()):
@@ -97,9 +100,8 @@ def compute(board: Board, cost: str, out: Path) -> None:
             if cell is None or (seen is None and _trains(method)):
                 continue
             if not isinstance(seen, float):
-                axis.axhline(cell.interval.mean, color=GREY, linestyle="--", linewidth=1.2)
-                axis.annotate(board.label(method), (0.02, cell.interval.mean), xycoords=("axes fraction", "data"),
-                              fontsize=7, color=GREY, va="bottom")  # fmt: skip
+                dashes = DASHES[_place(board, method)[1] % len(DASHES)] if method.objective == UNTRAINED else ":"
+                axis.axhline(cell.interval.mean, color=GREY, linestyle=dashes, linewidth=1.2, label=board.label(method))
                 continue
             reach = cell.interval.reach
             axis.errorbar(
@@ -179,8 +181,8 @@ def _trains(method: Method) -> bool:
 
 
 def _colour(board: Board, method: Method) -> str:
-    """Of the objective; where several methods share objective and encoder, of the method."""
-    return PALETTE[_place(board, method)[0] % len(PALETTE)]
+    """Of the objective, grey without one; where several methods share objective and encoder, of the method."""
+    return TRAINED[_place(board, method)[0] % len(TRAINED)] if _trains(method) else GREY
 
 
 def _marker(board: Board, method: Method) -> str:
@@ -192,8 +194,9 @@ def _place(board: Board, method: Method) -> tuple[int, int]:
     pairs = [(each.objective, each.encoder) for each in board.methods]
     if len(set(pairs)) < len(pairs):
         return board.methods.index(method), 0
-    objectives, encoders = (list(dict.fromkeys(kind)) for kind in zip(*pairs, strict=True))
-    return objectives.index(method.objective), encoders.index(method.encoder)
+    objectives = list(dict.fromkeys(each.objective for each in sorted(board.methods, key=_trains, reverse=True)))
+    encoders = list(dict.fromkeys(each.encoder for each in board.methods if each.objective != PIXELS))
+    return objectives.index(method.objective), encoders.index(method.encoder) if method.encoder in encoders else 0
 
 
 def _title(board: Board, column: Column) -> str:
