@@ -47,7 +47,8 @@ def report_campaign(
     if left is not None:
         figures += _galleries(cfg, data, *left, folder / "figures")
     last = rows[-1] if rows else {}
-    scores = {f"label/{name}": float(last[name]) for name in last if name.startswith("in use: ") or name == "labels"}
+    shown = [name for name in last if not _of_a_question(name)]
+    scores = {f"label/{name}": float(last[name]) for name in shown if name.startswith("in use: ") or name == "labels"}
     scores = {name.replace("in use: ", ""): value for name, value in scores.items()}
     write_report(
         folder,
@@ -59,10 +60,15 @@ def report_campaign(
         figures=figures,
         facts={"rounds": len(rows), "galaxies with votes": last.get("labels", 0), "campaign": str(campaign.folder)},
         unreadable=len(data.packed.unreadable),
-        sections=[plain_table(rows, list(rows[0]))] if rows else ["No round is over yet."],
+        sections=[plain_table(rows, shown)] if rows else ["No round is over yet."],
     )
     show(scores)
     return scores
+
+
+def _of_a_question(column: str) -> bool:
+    """Whether `rounds.csv` alone has it."""
+    return column.count("/") > 1
 
 
 def _rows(cfg: DictConfig, campaign: Campaign) -> list[dict[str, Any]]:

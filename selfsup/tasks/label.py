@@ -193,14 +193,23 @@ def _train(cfg: DictConfig, campaign: Campaign, each: Round, galaxies: Galaxies)
 
 
 def _scores(cfg: DictConfig, each: Round, galaxies: Galaxies, part: str, rows: np.ndarray) -> dict[str, float]:
-    """Mean log-likelihood of a question's votes, and root mean square error of the fractions, of those asked."""
+    """Mean log-likelihood of a question's votes, of all and of each, and root mean square error of the fractions.
+
+    Of galaxies and questions about which somebody was asked; a question about which nobody was has no score.
+    """
     found = _foretold(cfg, each, galaxies.data, rows)
     votes = np.rint(np.asarray(galaxies.data.votes)[rows])
     asked = found.totals(votes) > 0
-    likelihood = found.log_likelihood(votes)[asked].mean()
+    likelihood = np.where(asked, found.log_likelihood(votes), np.nan)
+    of_each = {
+        f"{part}/log_likelihood/{question}": float(np.nanmean(values))
+        for question, values in zip(galaxies.tree.slices, likelihood.T, strict=True)
+        if not np.isnan(values).all()
+    }
     reached = np.repeat(asked, [len(question.answers) for question in galaxies.tree.questions], axis=1)
     error = (found.mean() - np.nan_to_num(galaxies.tree.fractions(votes)))[reached]
-    return {f"{part}/log_likelihood": float(likelihood), f"{part}/error": float(np.sqrt((error**2).mean()))}
+    of_all = {"log_likelihood": np.nanmean(likelihood), "error": np.sqrt((error**2).mean())}
+    return {f"{part}/{name}": float(value) for name, value in of_all.items()} | of_each
 
 
 def _foretold(cfg: DictConfig, each: Round, data: GalaxyData, rows: np.ndarray) -> Posterior:

@@ -38,7 +38,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     scores |= {f"saved/{way}": found[max(found)].factor for way, found in saved.items()}
     folder = Path(HydraConfig.get().runtime.output_dir)
     out = folder / "figures" / "ways.png"
-    draw_ways(curves, measure.rpartition("/")[2], out)
+    draw_ways(curves, measure.partition("/")[2], out)
     count = len(next(iter(next(iter(curves.values())).values())))
     write_report(
         folder,

@@ -54,6 +54,8 @@ def test_rounds_are_held_and_reported_and_go_on_where_they_were(run, tmp_path):
         assert float(used["val/log_likelihood"]) == max(
             float(r["val/log_likelihood"]) for r in found[: int(row["round"]) + 1]
         )
+    whole = np.array([float(found[-1][f"test/log_likelihood/{question}"]) for question in trees.tree("gz2").slices])
+    assert whole.min() < float(found[-1]["test/log_likelihood"]) < whole.max()
     asked = [row["id"] for number in range(3) for row in rows(tmp_path / "campaign" / f"round-{number:03d}" / ASKED)]
     assert len(asked) == len(set(asked)) == 32
     report = json.loads((tmp_path / "two" / "report.json").read_text())
