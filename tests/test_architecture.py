@@ -35,6 +35,7 @@ MAY_IMPORT = {
     "probes": {"catalogue", "votes", "analysis"},
     "report": {"catalogue", "votes"},
     "exports": {"catalogue"},
+    "explorer": {"catalogue", "catalogue_files", "votes", "trees", "analysis", "exports"},
     "dropout": {"embed", "objectives", "posteriors", "votes", "trees"},
     "embed": {"config", "checkpoint", "encoders", "catalogue"},
     "evaluate": {"embed", "data", "encoders", "probes", "catalogue"},
@@ -48,7 +49,7 @@ MAY_IMPORT = {
     "__init__": set(),
 }
 LOOKING = ("catalogue", "catalogue_files", "catalogue_values", "durable", "votes", "trees", "posteriors")
-LOOKING += ("analysis", "report", "exports")
+LOOKING += ("analysis", "report", "exports", "explorer")
 """The half that looks, and what it is made of."""
 NEVER = {
     **{room: {"torch", "lightning", "torchvision"} for room in LOOKING},

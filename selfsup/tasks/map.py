@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import logging
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -13,22 +12,21 @@ from omegaconf import DictConfig
 
 from selfsup.analysis.agreement import read_classes
 from selfsup.analysis.groups import NOISE
-from selfsup.analysis.placement import Landmarks, map_quality
-from selfsup.analysis.projection import Components, principal_components, sample_of, tsne, umap
+from selfsup.analysis.placement import map_quality
+from selfsup.analysis.projection import principal_components, sample_of
 from selfsup.catalogue import Catalogue
 from selfsup.report.galaxy_map import choose, draw_cells
 from selfsup.report.map_figures import coloured_map, in_square
 from selfsup.report.run_report import write_report
 from selfsup.spelling import nearest
 from selfsup.tasks._catalogue import open_catalogue, thumbnails_or_reason
+from selfsup.tasks._layout import METHODS, places_of
 from selfsup.tasks._passes import passed, shown_columns
 from selfsup.tasks._plain import plain
 from selfsup.tasks._report import Figures, command, show
-from selfsup.types import ConfigError, DataError
+from selfsup.types import ConfigError
 
 USES = ()
-METHODS = {"umap": "UMAP", "tsne": "t-SNE", "pca": "principal components"}
-log = logging.getLogger(__name__)
 
 
 def run(cfg: DictConfig) -> dict[str, float]:
@@ -47,7 +45,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     catalogue = open_catalogue(cfg)
     columns = shown_columns(catalogue, task.colour_by)
     components = principal_components((b.embedding() for b in passed(catalogue, "reading", "read")), task.components)
-    places = _places(cfg, catalogue, components)
+    places = places_of(task, cfg.seed, catalogue, components, task.method)
     catalogue = catalogue.append({"map_x": places[:, 0], "map_y": places[:, 1]})
     catalogue.save(folder / "catalogue.parquet")
     inside = sample_of(len(catalogue), task.score_galaxies, cfg.seed + 1)
@@ -83,32 +81,6 @@ def _require_settings(task: DictConfig) -> None:
     for key, least in (fewest | {"n_side": 1}).items():
         if task[key] < least:
             raise ConfigError(f"task.{key}={task[key]}: write {least} or more")
-
-
-def _places(cfg: DictConfig, catalogue: Catalogue, components: Components) -> np.ndarray:
-    """(N, 2) float32: the sample as it was laid out, all others among their neighbours in it."""
-    task = cfg.task
-    if catalogue.dim < 2:
-        raise DataError(f"the embeddings are {catalogue.dim} wide; a map is made of two numbers or more.")
-    if task.method == "pca":
-        return _placed(catalogue, lambda points: components(points)[:, :2])
-    sample = sample_of(len(catalogue), task.fit_galaxies, cfg.seed)
-    points = components(catalogue.filter(sample).embedding())
-    log.info("map: %s of %d galaxies", METHODS[task.method], len(points))
-    laid_out = (
-        umap(points, **task.umap, seed=cfg.seed) if task.method == "umap" else tsne(points, **task.tsne, seed=cfg.seed)
-    )
-    if sample.all():
-        return laid_out.astype(np.float32)
-    land = Landmarks(points, laid_out, task.neighbours)
-    places = _placed(catalogue, lambda embedding: land(components(embedding)))
-    places[sample] = laid_out
-    return places
-
-
-def _placed(catalogue: Catalogue, place: Callable[[np.ndarray], np.ndarray]) -> np.ndarray:
-    parts = [place(batch.embedding()).astype(np.float32) for batch in passed(catalogue, "placing", "placed")]
-    return np.concatenate(parts)
 
 
 def _rule(task: DictConfig, total: int) -> list[str]:
