@@ -188,9 +188,9 @@ def _pictures(folder, kind):
         (folder / "images" / f"{row}.jpg").hardlink_to(folder / f"large{kind[row]}.jpg")
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium():
-    """A headless browser, or a reason why there is none."""
+    """A headless browser, or a reason why there is none; its event loop must not outlive the module's tests."""
     playwright = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     path = shutil.which("chromium")
     if path is None:
