@@ -86,6 +86,24 @@ def synced(path: Path) -> Iterator[BinaryIO]:
         os.fsync(stream.fileno())
 
 
+def append(stream: BinaryIO, content: bytes, end: int) -> None:
+    """Add to a file that is open to be appended to, and has `end` bytes: on the disk when this returns.
+
+    Not through the stream's buffer: what could not be written would wait there, and follow when it closes.
+
+    Raises:
+        OSError: the disk is full; nothing was added.
+    """
+    left = memoryview(content)
+    try:
+        while left:
+            left = left[os.write(stream.fileno(), left) :]
+        os.fsync(stream.fileno())
+    except OSError:
+        os.ftruncate(stream.fileno(), end)
+        raise
+
+
 def sync_folder(folder: Path) -> None:
     """Wait until the names in a folder would survive a loss of power."""
     descriptor = os.open(folder, os.O_RDONLY)

@@ -13,14 +13,14 @@ import json
 import logging
 import math
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from selfsup.durable import sync_folder
+from selfsup.durable import append, sync_folder
 from selfsup.types import DataError
 
 LEAST, MOST = 0.0, 5.0
@@ -74,13 +74,7 @@ class Journal:
 
     def ratings(self) -> dict[str, float]:
         """Id -> its latest rating, without those that were withdrawn; errors as above."""
-        found: dict[str, float] = {}
-        for entry in self.entries():
-            if isinstance(entry.rating, float):
-                found[entry.id] = entry.rating
-            elif entry.rating == WITHDRAWN:
-                found.pop(entry.id, None)
-        return found
+        return {name: cast("float", entry.rating) for name, entry in latest(self.entries()).items()}
 
     def seen(self) -> set[str]:
         """Ids that were ever rated or offered; errors as above."""
@@ -103,7 +97,9 @@ class Journal:
                 sync_folder(self.path.parent.parent)
             first = self._entries[-1].sequence + 1 if self._entries else 1
             new = [Entry(first + i, name, rating, when, who) for i, (name, rating) in enumerate(checked)]
-            self._write(stream, "".join(f"{json.dumps(asdict(entry))}\n" for entry in new).encode())
+            lines = "".join(f"{json.dumps(asdict(entry))}\n" for entry in new).encode()
+            append(stream, lines, self._read_bytes)
+            self._read_bytes += len(lines)
         self._entries += new
         return new
 
@@ -141,17 +137,16 @@ class Journal:
         where = f"{self.path}, line {len(self._entries) + 1}"
         return DataError(f"{where}: {why}; mend or remove the line (keep a copy of the file).")
 
-    def _write(self, stream: BinaryIO, lines: bytes) -> None:
-        """Not through the stream's buffer: what could not be written would wait there, and follow when it closes."""
-        left = memoryview(lines)
-        try:
-            while left:
-                left = left[os.write(stream.fileno(), left) :]
-            os.fsync(stream.fileno())
-        except OSError:
-            os.ftruncate(stream.fileno(), self._read_bytes)
-            raise
-        self._read_bytes += len(lines)
+
+def latest(entries: Iterable[Entry]) -> dict[str, Entry]:
+    """Lines in their order -> id -> the one that counts, of each galaxy that has a rating."""
+    found: dict[str, Entry] = {}
+    for entry in entries:
+        if isinstance(entry.rating, float):
+            found[entry.id] = entry
+        elif entry.rating == WITHDRAWN:
+            found.pop(entry.id, None)
+    return found
 
 
 def _validated(name: object, rating: object) -> float | str:

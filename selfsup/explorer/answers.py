@@ -15,7 +15,7 @@ from pathlib import Path
 
 import numpy as np
 
-from selfsup.durable import sync_folder
+from selfsup.durable import append, sync_folder
 from selfsup.types import DataError
 from selfsup.votes import QuestionTree
 
@@ -40,13 +40,7 @@ class Answers:
             stream.seek(0)
             whole = stream.read().rfind(b"\n") + 1
             os.ftruncate(stream.fileno(), whole)  # of a torn line
-            try:
-                stream.write(line)
-                stream.flush()
-                os.fsync(stream.fileno())
-            except OSError:
-                os.ftruncate(stream.fileno(), whole)
-                raise
+            append(stream, line, whole)
         if is_new:
             sync_folder(self.path.parent)
 

@@ -19,8 +19,8 @@ from selfsup.analysis.components import Field
 from selfsup.analysis.exchange import write_ranking
 from selfsup.analysis.hunt import Expected, Hunt
 from selfsup.analysis.interest import Bounds
-from selfsup.analysis.journal import OFFERED, WITHDRAWN, Entry, Journal
-from selfsup.explorer.ratings import ratings_of, written
+from selfsup.analysis.journal import OFFERED, WITHDRAWN, Entry, Journal, latest
+from selfsup.explorer.ratings import written
 from selfsup.explorer.refusal import Refused
 from selfsup.explorer.table import Table
 
@@ -70,7 +70,7 @@ class Hunting:
         with self._lock:
             entries = self._journal.entries()
             learned = self._expected
-        rated = ratings_of(entries)
+        rated = latest(entries)
         rows = self._table.find(list(rated)).tolist()
         return {
             "rated": [[row, e.rating, e.when, e.who] for row, e in zip(rows, rated.values(), strict=True) if row >= 0],
@@ -128,7 +128,7 @@ class Hunting:
     def ratings_csv(self) -> bytes:
         """The ratings that count, with who gave them, and when; text that a spreadsheet would run is guarded."""
         with self._lock:
-            return written(ratings_of(self._journal.entries()))
+            return written(latest(self._journal.entries()))
 
     def ranking_csv(self) -> bytes:
         """All galaxies, the most interesting first, as `task=hunt` writes them.

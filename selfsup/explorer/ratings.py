@@ -1,24 +1,13 @@
-"""The ratings of a journal that count, and as a table for people."""
+"""The ratings of a journal that count, as a table for people."""
 
 from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 
 from selfsup.analysis.exchange import FORMULA
-from selfsup.analysis.journal import WITHDRAWN, Entry
-
-
-def ratings_of(entries: Iterable[Entry]) -> dict[str, Entry]:
-    """Id -> the line that counts, of each galaxy that has a rating."""
-    found: dict[str, Entry] = {}
-    for entry in entries:
-        if isinstance(entry.rating, float):
-            found[entry.id] = entry
-        elif entry.rating == WITHDRAWN:
-            found.pop(entry.id, None)
-    return found
+from selfsup.analysis.journal import Entry
 
 
 def written(rated: Mapping[str, Entry]) -> bytes:
