@@ -92,6 +92,11 @@ class Round:
         write_csv([dict(zip(header, row, strict=True)) for row in rows], self.folder / name)
 
 
+def round_of(campaign: Path, number: int, tree: QuestionTree) -> Round:
+    """A round of the campaign in a folder, begun or not."""
+    return Round(number, campaign / f"round-{number:03d}", tree)
+
+
 class Campaign:
     """The rounds in a folder.
 
@@ -120,7 +125,7 @@ class Campaign:
 
     def round(self, number: int) -> Round:
         """A round, begun or not."""
-        return Round(number, self.folder / f"round-{number:03d}", self.tree)
+        return round_of(self.folder, number, self.tree)
 
     def _all(self) -> Iterator[Round]:
         return map(self.round, count())

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from selfsup import trees
 from selfsup.explorer.labelling import Asked
-from selfsup.tasks._campaign import ANSWERS, PLAN, Round
+from selfsup.tasks._campaign import ANSWERS, PLAN, round_of
 from selfsup.types import ConfigError
 from selfsup.votes import QuestionTree
 
@@ -29,7 +29,7 @@ def tree_of(campaign: Path) -> QuestionTree:
 def waiting(campaign: Path, tree: QuestionTree) -> Asked | None:
     """The first round without answers, if its galaxies are chosen."""
     for number in count():
-        each = Round(number, campaign / f"round-{number:03d}", tree)
+        each = round_of(campaign, number, tree)
         if not (each.folder / ANSWERS).is_file():
             ids = each.asked
             return None if ids is None else Asked(number, each.folder, ids, tree, each.answer)
