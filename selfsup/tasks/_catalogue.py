@@ -29,7 +29,11 @@ def open_catalogue(cfg: DictConfig) -> Catalogue:
         DataError: there is none; says how one is made.
         ConfigError: it is still being made.
     """
-    path = Path(cfg.task.catalogue).expanduser()
+    return open_at(Path(cfg.task.catalogue).expanduser())
+
+
+def open_at(path: Path) -> Catalogue:
+    """The catalogue at a path; errors as `open_catalogue`."""
     unfinished = path.with_name(f"{path.name}.unfinished")
     if not path.exists() and unfinished.is_dir():
         raise ConfigError(f"task.catalogue: {path} is not finished; run its task=embed again, and it goes on")
@@ -40,18 +44,28 @@ def pictures_of(cfg: DictConfig, catalogue: Catalogue) -> Pictures:
     """The pictures of the data set that the catalogue was made of, where they lie now.
 
     Raises:
-        ConfigError: the catalogue does not say of which, or its classes are not trusted.
+        ConfigError: as `source_of`.
         DataError: the data set is not there any more.
+    """
+    source = source_of(cfg, catalogue)
+    return source.pictures(source.read())
+
+
+def source_of(cfg: DictConfig, catalogue: Catalogue) -> Source:
+    """The data set that the catalogue was made of, in `task.folder` if it has moved.
+
+    Raises:
+        ConfigError: the catalogue does not say of which, or its classes are not trusted.
     """
     node: Any = catalogue.provenance.get("data")
     if not isinstance(node, dict):
         raise ConfigError(
-            f"task.catalogue: {cfg.task.catalogue} does not say where its images are, so that none can be shown; "
-            f"make it by task=embed"
+            "task.catalogue: the catalogue does not say where its images are, so that none can be shown; "
+            "make it by task=embed"
         )
     moved = {} if cfg.task.folder is None else {"folder": str(Path(cfg.task.folder).expanduser())}
     source: Source = build(OmegaConf.create({**node, **moved}), "data", trust=tuple(cfg.trust))
-    return source.pictures(source.read())
+    return source
 
 
 def thumbnails(cfg: DictConfig, catalogue: Catalogue, ids: Sequence[str]) -> np.ndarray:

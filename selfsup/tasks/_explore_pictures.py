@@ -5,14 +5,12 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from selfsup.catalogue import Catalogue
-from selfsup.config import build
 from selfsup.data.decode import Unreadable
 from selfsup.data.packed import PackedPictures, pack
 from selfsup.data.pictures import Pictures
@@ -20,6 +18,7 @@ from selfsup.data.source import Galaxies, Source
 from selfsup.data.synthetic import Synthetic
 from selfsup.explorer.developing import Darkroom
 from selfsup.explorer.table import Table
+from selfsup.tasks._catalogue import source_of
 from selfsup.tasks._plain import plain
 from selfsup.types import ConfigError
 
@@ -113,7 +112,7 @@ def rooms_of(cfg: DictConfig, catalogue: Catalogue, table: Table, packed: bool) 
     settings = {name: task[name] for name in ("folder", "thumbnail_px", "image_px", "jpeg_quality")}
     made_of = {"data": made, "packed": packed, **settings, "surveys": plain(task.surveys)}
     try:
-        source = _source(cfg, made)
+        source = source_of(cfg, catalogue)
     except ConfigError as error:
         rooms = [Darkroom(_refusing(error), task.thumbnail_px, quality, 0) for _ in range(2)]
         return Rooms(rooms[0], rooms[1], {}, made_of, made_up=False)
@@ -127,19 +126,6 @@ def rooms_of(cfg: DictConfig, catalogue: Catalogue, table: Table, packed: bool) 
     large = replace(source, size_px=task.image_px)
     views = {name: room(task.image_px, seen) for name, seen in _elsewhere(cfg, large).items()}
     return Rooms(thumbs, room(task.image_px, large), views, made_of, isinstance(source, Synthetic))
-
-
-def _source(cfg: DictConfig, made: object) -> Source:
-    """The data set that the catalogue was made of, where it lies now.
-
-    Raises:
-        ConfigError: the catalogue does not say of which, or its classes are not trusted.
-    """
-    if not isinstance(made, dict):
-        raise ConfigError("The catalogue does not say where its images are; make it by task=embed.")
-    moved = {} if cfg.task.folder is None else {"folder": str(Path(cfg.task.folder).expanduser())}
-    source: Source = build(OmegaConf.create({**made, **moved}), "data", trust=tuple(cfg.trust))
-    return source
 
 
 def _elsewhere(cfg: DictConfig, source: Source) -> dict[str, Source]:

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from omegaconf import DictConfig, OmegaConf
+from omegaconf import DictConfig
 
 from selfsup.analysis.components import reduce
 from selfsup.analysis.index import fingerprint
@@ -27,7 +27,7 @@ from selfsup.explorer.table import Table
 from selfsup.explorer.writing import require_free, write_site
 from selfsup.spelling import nearest
 from selfsup.tasks._again import going_on
-from selfsup.tasks._catalogue import open_catalogue
+from selfsup.tasks._catalogue import open_at
 from selfsup.tasks._explore_campaign import tree_of, waiting
 from selfsup.tasks._explore_embedding import layouts_of, nearest_of, on_demand
 from selfsup.tasks._explore_pictures import rooms_of
@@ -117,7 +117,7 @@ def _opened(cfg: DictConfig) -> list[Opened]:
     task = cfg.task
     path, title = sky_catalogue(cfg) if task.catalogue is None else (_folder(task.catalogue), "")
     paths = [path] if task.compare is None else [path, _folder(task.compare)]
-    made = [open_catalogue(OmegaConf.create({"task": {"catalogue": str(each)}})) for each in paths]
+    made = [open_at(each) for each in paths]
     titles = [title or path.name, *(each.name for each in paths[1:])]
     packed = [task.packed or task.catalogue is None, task.packed]
     return [Opened(*each) for each in zip(paths, titles, made, packed[: len(paths)], strict=True)]
