@@ -13,8 +13,7 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +21,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from selfsup.analysis.beside import alone_in
 from selfsup.analysis.indexing import (
     BLOCK_BYTES,
     EMBEDDING,
@@ -34,7 +34,6 @@ from selfsup.analysis.indexing import (
 )
 from selfsup.analysis.neighbours import Neighbour, distances, require_metric, require_width
 from selfsup.catalogue import Catalogue
-from selfsup.locks import alone
 from selfsup.types import ConfigError
 
 FORMAT = 1
@@ -158,7 +157,7 @@ def open_index(
     folder = home / metric
     identity = {"format": FORMAT, "metric": metric, "settings": asdict(settings), "catalogue": version}
     if _fault(folder, identity):
-        with _alone(home):
+        with alone_in(home, "name another folder for the index"):
             if fault := _fault(folder, identity):  # and not built by another meanwhile
                 _log.info("%s: %s; indexing %d galaxies", folder, fault, len(catalogue))
                 write_index(folder, catalogue, settings, identity, block_bytes, advance)
@@ -179,14 +178,3 @@ def _fault(folder: Path, identity: dict[str, Any]) -> str:
         return f"it is of another {' and '.join(other)}"
     torn = [name for name, size in files.items() if not (at := folder / name).is_file() or at.stat().st_size != size]
     return f"{torn[0]} is not as long as it was" if torn else ""
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    """Of searches that begin together one builds the index, and the others wait for it."""
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(alone(home / ".lock"))
-        except OSError as error:
-            raise ConfigError(f"{home}: an index cannot be written there ({error}); name another folder") from error
-        yield

@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import logging
 import shutil
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
+from selfsup.analysis.beside import alone_in
 from selfsup.catalogue import Catalogue
 from selfsup.durable import replacing_folder, synced
 from selfsup.explorer import questions
@@ -22,8 +22,7 @@ from selfsup.explorer.columns import draw_column
 from selfsup.explorer.maps import Layout, draw_maps
 from selfsup.explorer.table import Table, columns_of, write_table
 from selfsup.exports.columns import Column
-from selfsup.locks import alone
-from selfsup.types import ConfigError, DataError
+from selfsup.types import DataError
 
 FORMAT = 1
 MADE, MANIFEST, ROWS = "made", "manifest.json", "rows.arrow"
@@ -69,7 +68,7 @@ def prepare(
     identity = json.loads(json.dumps({"format": FORMAT, **made_of, "maps": [layout.name for layout in layouts]}))
     folder = home / MADE
     if _said(folder, identity) is None:
-        with _alone(home):
+        with alone_in(home, "name another folder by task.prepared=DIR"):
             if _said(folder, identity) is None:  # and not made by another meanwhile
                 log.info("%s: preparing %d galaxies", folder, len(catalogue))
                 _make(folder, catalogue, identity, layouts, advance)
@@ -132,15 +131,3 @@ def without_paths(value: Any) -> Any:
         return [without_paths(each) for each in value]
     is_path = isinstance(value, str) and value.startswith(("/", "~", "./", "../"))
     return Path(value).name if is_path else value
-
-
-@contextmanager
-def _alone(home: Path) -> Iterator[None]:
-    with ExitStack() as stack:
-        try:
-            stack.enter_context(alone(home / ".lock"))
-        except OSError as error:
-            raise ConfigError(
-                f"{home}: cannot be written ({error}); name another folder by task.prepared=DIR"
-            ) from error
-        yield
