@@ -84,6 +84,7 @@ def free_port():
 @pytest.fixture
 def compose():
     """Overrides -> the configuration that the command line would compose, without running anything."""
+    import selfsup.__main__  # noqa: F401 - it knows ${process:}
 
     def composed(*overrides):
         GlobalHydra.instance().clear()
