@@ -23,7 +23,7 @@ from selfsup.versions import versions
 
 PAGE = Path(__file__).parent / "page"
 INDEX, FACTS = "index.html", "site.json"
-UNBUILT = "The page is not built: run `npm ci && npm run build` in selfsup/explorer/front, and start again."
+UNBUILT = "The page is not built: run `npm install && npm run build` in selfsup/explorer/front, and start again."
 
 
 @dataclass(frozen=True)
