@@ -19,7 +19,7 @@ from selfsup.tasks._plain import digest, plain
 from selfsup.types import ConfigError
 from selfsup.votes import QuestionTree
 
-FORMAT = 1
+FORMAT = 2
 LEVEL = 0.9
 log = logging.getLogger(__name__)
 
@@ -44,8 +44,7 @@ def sky_catalogue(cfg: DictConfig) -> tuple[Path, str]:
         log.info("no task.catalogue: making one of %d galaxies of the synthetic sky, kept in %s", source.count, file)
         data = GalaxyData(source, batch_size=256, workers=0, seed=cfg.seed, splits=("train",))
         _made(data, cfg.task.components, node).save(file)
-    title = f"Synthetic sky (untrained): {source.count:,} galaxies by the principal components of their pixels"
-    return file, title
+    return file, "Synthetic sky, by its pixels"
 
 
 def _made(data: GalaxyData, components: int, node: dict[str, Any]) -> Catalogue:
@@ -61,8 +60,15 @@ def _made(data: GalaxyData, components: int, node: dict[str, Any]) -> Catalogue:
     if data.votes is None or data.found.tree is None:
         return catalogue
     said = voted(data.found.tree, data.votes[rows])
-    about = {name: About(description=f"of the fraction, from the votes; {LEVEL:.0%} within") for name in said}
-    return catalogue.append(said, about)
+    return catalogue.append(said, {name: About(description=_meaning(name)) for name in said})
+
+
+def _meaning(name: str) -> str:
+    if name.endswith("_asked"):
+        return "expected share of volunteers who would be asked this"
+    if name.endswith("_mean"):
+        return "expected share of volunteers who would answer so, from the votes"
+    return f"end of the interval that holds this share of volunteers with a probability of {LEVEL:.0%}"
 
 
 def voted(tree: QuestionTree, votes: np.ndarray) -> dict[str, np.ndarray]:

@@ -120,7 +120,7 @@ def test_a_line_around_galaxies_selects_those_inside(site, opened):
     line = np.array(said(page, "lasso").split(","), dtype=float).reshape(-1, 2)
     expected = np.flatnonzero(Line(line).contains_points(site.places)).tolist()
     assert 100 < len(expected) < len(site.ids)
-    assert f"{len(expected):,} galaxies" in page.get_by_role("heading", name="Inside the line").inner_text()
+    page.get_by_role("heading", name=f"Inside the line {len(expected):,} galaxies").wait_for()
     assert rows(page, "Galaxies inside the line") == expected[:24]
     lines = saved(page, "The selected galaxies as CSV")[1:]
     assert [one[0].removeprefix("'") for one in lines] == [site.ids[row] for row in expected]

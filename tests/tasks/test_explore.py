@@ -62,7 +62,7 @@ def test_from_nothing_a_small_sky_is_made_kept_and_written(run, tmp_path, caplog
     about = read(tmp_path / "first", "c/0/about.json")
     assert (about["galaxies"], about["dim"], about["pictures"], about["size_px"]) == (12, 4, True, 32)
     assert (about["surveys"], about["place"], about["tree"]["name"]) == (["hst"], None, "gz2")
-    assert read(tmp_path / "first", "site.json")["title"].startswith("Synthetic sky (untrained): 12 galaxies by the ")
+    assert read(tmp_path / "first", "site.json")["title"] == "Synthetic sky, by its pixels"
     for path, edge in (("thumbs/11", 32), ("images/0", 48), ("views/5-hst", 48)):
         with Image.open(tmp_path / "first" / f"c/0/{path}.jpg") as image:
             assert image.size == (edge, edge)

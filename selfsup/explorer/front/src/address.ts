@@ -18,6 +18,7 @@ export interface State {
   /** place of the catalogue in site.json */
   catalogue: number;
   map: string | null;
+  /** column; null: the catalogue's own, empty: none */
   colour: string | null;
   camera: Camera | null;
   /** of the second map, where two are compared */
@@ -77,7 +78,7 @@ export function write(state: State): string {
   const said = new URLSearchParams();
   if (state.catalogue) said.set("catalogue", "1");
   if (state.map) said.set("map", state.map);
-  if (state.colour) said.set("colour", state.colour);
+  if (state.colour !== null) said.set("colour", state.colour);
   for (const name of ["camera", "camera2"] as const) {
     const { x, y, zoom } = state[name] ?? { x: 0, y: 0, zoom: 1 };
     if (x || y || zoom !== 1) said.set(name, [x, y, zoom].map((v) => short(v, 7)).join(","));

@@ -112,6 +112,12 @@ export class Catalogue {
     return SAYS.map((said) => `${answer}_${said}`).find((name) => this.columns.get(name)?.kind === "number") ?? null;
   }
 
+  /** What colours the map before anybody chose: the first answer of the first question. */
+  get colour(): string | null {
+    const first = this.about.tree?.questions[0]?.answers[0];
+    return first === undefined ? null : this.saying(first);
+  }
+
   /** Columns that can colour a map or be a criterion. */
   get drawable(): Column[] {
     return this.about.columns.filter((column) => column.file !== null && column.kind !== "text");

@@ -7,7 +7,7 @@ import type { Grid } from "./grid";
 const EDGE_PX = 60;
 const GAP_PX = 4;
 /** galaxies in view for each picture that would fit, from which on there are points only */
-const CROWD = 3;
+const CROWD = 8;
 
 export class Thumbnails {
   private shown = new Map<number, HTMLImageElement>();

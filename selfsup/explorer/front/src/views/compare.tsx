@@ -100,7 +100,7 @@ interface SideShown {
 function Side({ catalogue, one, name, placed, mask, rows, centre, drawing, click, lasso }: SideShown) {
   const { site, state, go } = usePage();
   const { title } = site.catalogues[one];
-  const { colouring, error } = useColouring(catalogue, state.colour);
+  const { colouring, error } = useColouring(catalogue, state.colour || null);
   const marks = useMemo(() => ({ cross: null, rings: centre === null ? NONE : [centre, ...rows], lasso: one === state.catalogue ? state.lasso : null }), [rows, centre, state.lasso, state.catalogue]);
   return (
     <section aria-label={title}>
@@ -116,7 +116,7 @@ function Side({ catalogue, one, name, placed, mask, rows, centre, drawing, click
       />
       <div class="controls">
         <MapChoice catalogue={catalogue} />
-        <ColourChoice catalogue={catalogue} legend={colouring.legend} error={error} />
+        <ColourChoice catalogue={catalogue} name={state.colour || null} legend={colouring.legend} error={error} />
       </div>
     </section>
   );

@@ -2,7 +2,7 @@
 
 import { useState } from "preact/hooks";
 import type { Value } from "../contract";
-import { brief, link, usePage } from "../page";
+import { brief, link, said, usePage } from "../page";
 import { Gallery } from "../parts/gallery";
 import { follow } from "../parts/header";
 import { useLoad } from "../parts/hooks";
@@ -12,7 +12,7 @@ import { Votes } from "../parts/votes";
 export function GalaxyView() {
   const { catalogue, state } = usePage();
   if (state.row === null) return <Notice>No galaxy is chosen. Click on one in the map or in a gallery, or find one by its id ( / ).</Notice>;
-  if (state.row >= catalogue.rows) return <Notice bad>This catalogue has {catalogue.rows} galaxies; there is no row {state.row}.</Notice>;
+  if (state.row >= catalogue.rows) return <Notice bad>This catalogue has {said(catalogue.rows)} galaxies; there is no row {state.row}.</Notice>;
   return <Galaxy key={state.row} row={state.row} />;
 }
 
@@ -42,13 +42,13 @@ function Galaxy({ row }: { row: number }) {
           <Portrait row={row} id={String(id)} />
           <Surveys row={row} />
           {values && <Sky values={values} />}
+          <Neighbours row={row} />
         </div>
         <section class="votes">
           <h2>What volunteers would say</h2>
           {catalogue.about.tree ? values && <Votes catalogue={catalogue} values={values} /> : <Notice>This catalogue has no votes. A catalogue of task=predict brings what volunteers would say.</Notice>}
         </section>
       </div>
-      <Neighbours row={row} />
       <div class="columns">
         <details>
           <summary>All columns</summary>

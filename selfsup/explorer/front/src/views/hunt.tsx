@@ -10,9 +10,11 @@ import { Notice } from "../parts/notice";
 import { mapOf, PointMap, usePlaces } from "../parts/pointmap";
 import { byNumbers, plain } from "../points/colours";
 import { sorted } from "../criteria";
-import { bytes, Failure, json, mayWrite, post } from "../server";
+import { bytes, json, mayWrite, post } from "../server";
 
 const RATINGS = [0, 1, 2, 3, 4, 5];
+/** of expected ratings, that is told apart by colour */
+const LEAST_RANGE = 0.2;
 const MEANS = ["not at all", "", "", "", "", "very"];
 
 export function HuntView() {
@@ -20,7 +22,7 @@ export function HuntView() {
   const [hunt, setHunt] = useState<HuntState>();
   const [said, setSaid] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const told = useLoad(() => (site.hunt ? json<HuntState>("api/hunt") : Promise.reject(new Failure("This page has no hunt: it is a copy that nobody answers, or task.hunt is off.", 404))), []);
+  const told = useLoad(() => (site.hunt ? json<HuntState>("api/hunt") : Promise.resolve(undefined)), []);
   useEffect(() => {
     if (told.value) setHunt(told.value);
   }, [told.value]);
@@ -34,6 +36,7 @@ export function HuntView() {
     }
     setBusy(false);
   };
+  if (!site.hunt) return <Notice>This page has no hunt: it is a copy that nobody answers.</Notice>;
   if (told.error) return <Notice bad>{told.error}</Notice>;
   if (!hunt) return <Notice>Loading the hunt …</Notice>;
   return (
@@ -123,6 +126,13 @@ export function Subject({ row }: { row: number }) {
   );
 }
 
+/** The whole range: what is interesting is rare. One so narrow that the map would show noise is widened. */
+function ends(interest: Float32Array): [low: number, high: number] {
+  let [low, high] = [Infinity, -Infinity];
+  for (const value of interest) [low, high] = [Math.min(low, value), Math.max(high, value)];
+  return [low, Math.max(high, low + LEAST_RANGE)];
+}
+
 function Interest({ hunt }: { hunt: HuntState }) {
   const { catalogues, state, dark, go } = usePage();
   const catalogue = catalogues[0];
@@ -130,7 +140,7 @@ function Interest({ hunt }: { hunt: HuntState }) {
   const { places, placed, error } = usePlaces(catalogue, name);
   const learned = useLoad(async () => (hunt.learned_from ? new Float32Array(await bytes("api/hunt/interest.bin")) : null), [hunt.learned_from, hunt.batch.join()]);
   const interest = learned.value ?? null;
-  const colouring = useMemo(() => (interest ? byNumbers("expected rating", interest, 0, 5, "", dark) : plain(dark)), [interest, dark]);
+  const colouring = useMemo(() => (interest ? byNumbers("expected rating", interest, ...ends(interest), "", dark) : plain(dark)), [interest, dark]);
   const marks = useMemo(() => ({ cross: null, rings: hunt.rated.map(([row]) => row), lasso: null }), [hunt.rated]);
   const best = useMemo(() => interest && sorted(new Uint8Array(interest.length).fill(1), interest, true).subarray(0, 500), [interest]);
   const open = (at: [number, number]) => placed && go({ catalogue: 0, view: "galaxy", row: placed.grid.nearest(...at, 1)[0] });

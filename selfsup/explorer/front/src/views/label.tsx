@@ -7,7 +7,7 @@ import { usePage } from "../page";
 import { useKeys, useLoad } from "../parts/hooks";
 import { Notice } from "../parts/notice";
 import { next } from "../tree";
-import { Failure, json, mayWrite, post } from "../server";
+import { json, mayWrite, post } from "../server";
 import { Subject } from "./hunt";
 
 export function LabelView() {
@@ -15,7 +15,7 @@ export function LabelView() {
   const [label, setLabel] = useState<LabelState>();
   const [said, setSaid] = useState<string | null>(null);
   const [busy, setBusy] = useState(false);
-  const told = useLoad(() => (site.label ? json<LabelState>("api/label") : Promise.reject(new Failure("This page has nothing to label: it is a copy that nobody answers, or no task.campaign was given.", 404))), []);
+  const told = useLoad(() => (site.label ? json<LabelState>("api/label") : Promise.resolve(undefined)), []);
   useEffect(() => {
     if (told.value) setLabel(told.value);
   }, [told.value]);
@@ -29,6 +29,7 @@ export function LabelView() {
     }
     setBusy(false);
   };
+  if (!site.label) return <Notice>This page has nothing to label: it is a copy that nobody answers, or no task.campaign was given.</Notice>;
   if (told.error) return <Notice bad>{told.error}</Notice>;
   if (!label) return <Notice>Loading what is asked …</Notice>;
   if (label.state !== "asking" || !label.tree) return <Notice>{said ?? "There is nothing to ask at the moment: the campaign trains, or it is finished. Run task=label, then reload this page."}</Notice>;

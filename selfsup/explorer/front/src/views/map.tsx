@@ -5,7 +5,7 @@ import type { State } from "../address";
 import { sorted } from "../criteria";
 import { brief, link, percent, said, usePage } from "../page";
 import { useChosen, useInside } from "../parts/chosen";
-import { ColourChoice, useColouring } from "../parts/colour";
+import { ColourChoice, colourOf, useColouring } from "../parts/colour";
 import { Downloads } from "../parts/download";
 import { Gallery } from "../parts/gallery";
 import { follow } from "../parts/header";
@@ -22,7 +22,8 @@ export function MapPage() {
   const { catalogue, state, go } = usePage();
   const name = mapOf(catalogue, state.map);
   const { places, placed, error } = usePlaces(catalogue, name);
-  const { colouring, error: uncoloured } = useColouring(catalogue, state.colour);
+  const colour = colourOf(catalogue, state);
+  const { colouring, error: uncoloured } = useColouring(catalogue, colour);
   const chosen = useChosen(catalogue, state.criteria);
   const among = chosen.criteria?.mask ?? null;
   const inside = useInside(placed?.grid, state.lasso, among);
@@ -57,7 +58,7 @@ export function MapPage() {
         </section>
         <section class="controls">
           <MapChoice catalogue={catalogue} />
-          <ColourChoice catalogue={catalogue} legend={colouring?.legend} error={uncoloured} />
+          <ColourChoice catalogue={catalogue} name={colour} legend={colouring?.legend} error={uncoloured} />
         </section>
         <ChosenNote chosen={chosen.criteria?.count ?? null} error={chosen.error} />
         {state.lasso && <Selected mask={inside?.mask ?? null} count={inside?.count ?? 0} places={places} />}
@@ -106,11 +107,12 @@ function Tools({ drawing, setDrawing, placed, lasso }: ToolsShown) {
 
 function Hovered({ row }: { row: number | null }) {
   const { catalogue, state } = usePage();
+  const colour = colourOf(catalogue, state);
   const told = useLoad(async () => {
     if (row === null) return null;
-    const value = state.colour ? await catalogue.value(row, state.colour) : null;
+    const value = colour ? await catalogue.value(row, colour) : null;
     return [await catalogue.id(row), ...(value === null ? [] : [typeof value === "number" ? brief(value) : value])].join(" · ");
-  }, [catalogue, row, state.colour]);
+  }, [catalogue, row, colour]);
   return row === null || !told.value ? null : <div class="hovered">{told.value}</div>;
 }
 
@@ -144,7 +146,7 @@ function Selected({ mask, count, places }: { mask: Uint8Array | null; count: num
         </button>
       </h2>
       <p class="actions">
-        Save <Downloads catalogue={catalogue} rows={() => rows} places={places} columns={[state.colour ?? "", ...state.criteria.map((one) => one.column)]} name="selected" what="The selected galaxies" />
+        Save <Downloads catalogue={catalogue} rows={() => rows} places={places} columns={[colourOf(catalogue, state) ?? "", ...state.criteria.map((one) => one.column)]} name="selected" what="The selected galaxies" />
       </p>
       {count ? <Gallery catalogue={catalogue} rows={rows} label="Galaxies inside the line" step={24} /> : <Notice>No galaxy is inside the line.</Notice>}
     </section>
@@ -168,7 +170,7 @@ function Nearest({ rows, places, placed }: { rows: number[]; places?: Float32Arr
       </h2>
       <p class="actions">
         Save the {said(rows.length)} nearest{" "}
-        <Downloads catalogue={catalogue} rows={() => rows} places={places} columns={[state.colour ?? "", ...state.criteria.map((one) => one.column)]} name="nearest" what="The nearest galaxies" />
+        <Downloads catalogue={catalogue} rows={() => rows} places={places} columns={[colourOf(catalogue, state) ?? "", ...state.criteria.map((one) => one.column)]} name="nearest" what="The nearest galaxies" />
       </p>
       <Gallery catalogue={catalogue} rows={rows} label="Nearest galaxies" />
     </section>
