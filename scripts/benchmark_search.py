@@ -23,7 +23,7 @@ from selfsup.catalogue import Catalogue
 
 SHARD_ROWS = 65_536
 NOISE = 0.05
-DEFAULTS = OmegaConf.load(Path(__file__).parents[1] / "conf" / "task" / "search.yaml").task
+DEFAULTS = OmegaConf.load(Path(__file__).parents[1] / "conf" / "task" / "indexed" / "default.yaml")
 
 
 class Mixture:
@@ -102,7 +102,7 @@ def main() -> None:
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--dim", type=int, default=512)
     parser.add_argument("--folder", type=Path, required=True)
-    parser.add_argument("--metric", default=DEFAULTS.metric)
+    parser.add_argument("--metric", default="cosine")
     parser.add_argument("--rank", type=int, default=32)
     parser.add_argument("--kinds", type=int, default=200)
     parser.add_argument("--queries", type=int, default=200)

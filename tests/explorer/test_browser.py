@@ -9,6 +9,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 from matplotlib.path import Path as Line
+from PIL import Image
 
 pytestmark = pytest.mark.browser
 BAR, DISK = "bar_yes_mean", "smooth-or-featured_featured-or-disk_mean"
@@ -40,6 +41,10 @@ def saved(page, button):
 
 def shows(page, count):
     page.locator(".match strong", has_text=re.compile(f"^{count:,}$")).wait_for()
+
+
+def drawn(canvas):
+    return np.array(Image.open(io.BytesIO(canvas.screenshot())).convert("RGB"), dtype=int)
 
 
 def begins(page, row):
@@ -255,3 +260,32 @@ def test_without_webgl_the_galleries_work(site, opened):
     page.get_by_text("This browser has no WebGL 2").wait_for()
     page.get_by_role("link", name="Choose").click()
     assert rows(page, "Galaxies that match")[:3] == [0, 1, 2]
+
+
+def test_two_fingers_enlarge_what_is_between_them(site, opened):
+    page = opened(site.address, viewport={"width": 390, "height": 844}, has_touch=True, is_mobile=True).page
+    box = page.locator(".map-area").bounding_box()
+    x, y = box["x"] + box["width"] / 2, box["y"] + box["height"] / 2
+    fingers = page.context.new_cdp_session(page)
+    for kind, apart in (("touchStart", 20), ("touchMove", 30), ("touchMove", 60), ("touchEnd", None)):
+        points = [] if apart is None else [{"x": x - apart, "y": y, "id": 0}, {"x": x + apart, "y": y, "id": 1}]
+        fingers.send("Input.dispatchTouchEvent", {"type": kind, "touchPoints": points})
+    _, _, zoom = map(float, said(page, "camera").split(","))
+    assert 2.5 < zoom < 3.5
+
+
+def test_a_map_comes_back_after_its_graphics_were_lost(site, opened):
+    page = opened(site.address).page
+    canvas = page.locator(".map-area canvas").first
+    before = drawn(canvas)
+    page.evaluate("""() => {
+      const gl = document.querySelector(".map-area canvas").getContext("webgl2");
+      window.lost = gl.getExtension("WEBGL_lose_context");
+      window.lost.loseContext();
+    }""")
+    page.wait_for_timeout(300)
+    assert np.abs(drawn(canvas) - before).mean() > 5
+    page.evaluate("window.lost.restoreContext()")
+    page.wait_for_timeout(500)
+    page.wait_for_selector("[data-complete=true]")
+    assert np.abs(drawn(canvas) - before).mean() < 0.05

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
+from astropy.table import Table
 
 from selfsup import explorer
 from selfsup.catalogue import Catalogue
@@ -129,15 +130,15 @@ def test_files_of_a_selection_come_from_the_server(server, opened):
     values = pq.read_table(folder / "a.parquet")["ring_yes_mean"].to_numpy()
     order = [row for row in np.argsort(-values, kind="stable") if values[row] >= 0.5]
     page.locator(f".gallery li:first-child a[data-row='{order[0]}']").wait_for()
-    for ending in ("CSV", "Parquet"):
+    read = {
+        "CSV": lambda path: [line[0].removeprefix("'") for line in csv.reader(io.StringIO(path.read_text()))][1:],
+        "Parquet": lambda path: pq.read_table(path)["id"].to_pylist(),
+        "FITS": lambda path: [str(name).strip() for name in Table.read(path, format="fits")["id"]],
+    }
+    for ending, ids in read.items():
         with page.expect_download() as download:
             page.get_by_role("button", name=f"The galaxies that match as {ending}").click()
-        path = download.value.path()
-        if ending == "CSV":
-            ids = [line[0].removeprefix("'") for line in csv.reader(io.StringIO(path.read_text()))][1:]
-        else:
-            ids = pq.read_table(path)["id"].to_pylist()
-        assert ids == ["=cmd()" if row == 0 else f"g{row:03}" for row in order]
+        assert ids(download.value.path()) == ["=cmd()" if row == 0 else f"g{row:03}" for row in order]
 
 
 def test_without_a_token_one_reads_and_is_told_how_to_write(server, opened):
@@ -145,3 +146,14 @@ def test_without_a_token_one_reads_and_is_told_how_to_write(server, opened):
     page = opened(address.split("#")[0] + "#/hunt", wait=".subject").page
     page.get_by_text("You can look, but not rate").wait_for()
     assert not (folder / "hunt").exists() or not list((folder / "hunt").glob("*.jsonl"))
+
+
+def test_a_server_that_is_gone_is_said(tmp_path, opened):
+    with served(made(tmp_path)) as address:
+        seen = opened(address, wait=None)
+        follow(seen.page, "Hunt")
+        seen.page.locator(".subject").wait_for()
+    seen.page.keyboard.press("3")
+    seen.page.get_by_role("alert").filter(has_text="The server does not answer").wait_for()
+    rated(seen.page, 0)
+    seen.complaints[:] = [said for said in seen.complaints if "net::ERR_" not in said]

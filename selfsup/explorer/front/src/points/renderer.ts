@@ -31,7 +31,7 @@ export class Renderer {
   /** Throws where there is no WebGL 2 that can add up in floating point. */
   constructor(private readonly canvas: HTMLCanvasElement) {
     const gl = canvas.getContext("webgl2", { antialias: false, depth: false, stencil: false, premultipliedAlpha: true });
-    if (!gl || !(gl.getExtension("EXT_color_buffer_float") || gl.getExtension("EXT_color_buffer_half_float"))) throw new Error("no WebGL 2");
+    if (!gl) throw new Error("no WebGL 2");
     this.gl = gl;
     this.restore();
   }
@@ -195,6 +195,8 @@ interface Made {
 }
 
 function make(gl: WebGL2RenderingContext): Made {
+  // Asked for here, since with the graphics extensions are lost too.
+  if (!(gl.getExtension("EXT_color_buffer_float") || gl.getExtension("EXT_color_buffer_half_float"))) throw new Error("no WebGL 2");
   const made: Made = {
     count: program(gl, COUNT_VERTEX, COUNT_FRAGMENT),
     show: program(gl, SHOW_VERTEX, SHOW_FRAGMENT),
