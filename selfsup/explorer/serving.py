@@ -74,19 +74,24 @@ def serve(
         app, log_config=None, log_level="warning", access_log=False, server_header=False, proxy_headers=False,
         lifespan="off", ws="none", http="h11", timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
+    server = uvicorn.Server(config)
     address = f"http://{_written(host)}:{at.getsockname()[1]}/#token={token}"
-    # Not into the log: who reads that need not be who may write.
-    sys.stdout.write(f"\n{site.title}: {address}\nCtrl-C ends it.\n\n")
-    sys.stdout.flush()
     if host.lower() not in LOOPBACK and not _is_loopback(host):
         log.warning("task.host=%s: everyone in this network can read the catalogue, over an open connection", host)
     if hunting is not None and hunting.began:
         _in_background(lambda: _resume(hunting))
     if show and _has_screen():
         _in_background(lambda: webbrowser.open(address))
-    # The server puts its own handlers before these, and calls them when it has ended.
-    with listening((signal.SIGINT, signal.SIGTERM), lambda *_: None):
-        uvicorn.Server(config).run(sockets=[at])
+
+    def end(*_: object) -> None:
+        """What the server does too, once it runs: until then, and when it has ended, it is asked here."""
+        server.should_exit = True
+
+    with listening((signal.SIGINT, signal.SIGTERM), end):
+        # Not into the log: who reads that need not be who may write.
+        sys.stdout.write(f"\n{site.title}: {address}\nCtrl-C ends it.\n\n")
+        sys.stdout.flush()
+        server.run(sockets=[at])
     site.close()
     log.info("the explorer has ended")
 

@@ -370,3 +370,9 @@ def test_after_a_kill_the_hunt_and_the_labelling_go_on_until_sigterm(alone):
         assert server.post("/api/label/answer", {"row": 0, "answers": ["bar_no"]})[0] == 409
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(timeout=20) == 0
+
+
+def test_who_asks_as_soon_as_the_address_is_there_is_heard(folder):
+    with served(folder) as server:
+        server.process.send_signal(signal.SIGTERM)
+        assert server.process.wait(timeout=20) == 0
