@@ -24,9 +24,11 @@ from lightly.transforms import SimCLRTransform
 from PIL import Image
 from torch import Tensor, nn
 
-from selfsup.views.multiview import CPU_BLOCK, MultiView
+from selfsup.views.multiview import MultiView
 from selfsup.views.settings import ViewSettings
 
+BLOCK = 16
+"""Images that kornia is also given at a time, for the cache of a core."""
 RECIPES = Path(__file__).parents[1] / "conf" / "augmentation"
 
 
@@ -98,7 +100,7 @@ def compare(name: str, size_px: int, batch: int, rounds: int) -> None:
                 lambda: views(image),
                 lambda: [lightly(one) for one in few],
                 lambda: peer(image),
-                lambda: [peer(block) for block in torch.split(image, CPU_BLOCK)],
+                lambda: [peer(block) for block in torch.split(image, BLOCK)],
             ],
             rounds,
         )

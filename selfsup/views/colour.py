@@ -24,36 +24,28 @@ def changes_colour(settings: ViewSettings) -> bool:
     return any((settings.colour_p, settings.grey_p, settings.reddening_p))
 
 
-def recolour(settings: ViewSettings, image: Tensor) -> Tensor:
-    """(B, 3, H, W) -> the same, not yet clipped to [0, 1]."""
-    matrix, offset = draw_matrices(settings, image.mean(dim=(2, 3)))
-    return torch.baddbmm(offset, matrix, image.flatten(2)).view_as(image)
+def recolour(image: Tensor, matrices: Tensor) -> Tensor:
+    """(B, 3, H, W), (B, 4, 3) from `draw_matrices` -> the images recoloured, not yet clipped to [0, 1]."""
+    offset = matrices[:, 3:] @ image.mean(dim=(2, 3)).unsqueeze(2)
+    return torch.baddbmm(offset, matrices[:, :3], image.flatten(2)).view_as(image)
 
 
-def draw_matrices(settings: ViewSettings, mean: Tensor) -> tuple[Tensor, Tensor]:
-    """(B, 3) mean colours -> (B, 3, 3) matrices and (B, 1, 1) offsets, a draw for each image.
+def draw_matrices(settings: ViewSettings, count: int, device: torch.device) -> Tensor:
+    """(count, 4, 3), a draw for each image: what the new R, G and B take of the old, and the offset of the means.
 
     In order: reddening, brightness, contrast, saturation, hue, grey. The offset, which only contrast makes, is grey:
     what follows leaves it alone.
     """
-    count, device = len(mean), mean.device
-    luminance = mean.new_tensor(LUMINANCE)
+    luminance = torch.tensor(LUMINANCE, device=device)
     jittered = happens(settings.colour_p, count, device)
-    factor = {
-        name: _where(jittered, span, 1.0)
-        for name, span in (
-            ("brightness", settings.brightness),
-            ("contrast", settings.contrast),
-            ("saturation", settings.saturation),
-        )
-    }
-    gain = _reddening(settings, count, device) * factor["brightness"][:, None]
-    pivot = (gain * mean) @ luminance
-    matrix = torch.diag_embed(gain * factor["contrast"][:, None])
-    matrix = _to_grey(factor["saturation"], luminance) @ matrix
+    spans = (settings.brightness, settings.contrast, settings.saturation)
+    brightness, contrast, saturation = (_where(jittered, span, 1.0)[:, None] for span in spans)
+    gain = _reddening(settings, count, device) * brightness
+    matrix = _to_grey(saturation, luminance) @ torch.diag_embed(gain * contrast)
     matrix = _hue(_where(jittered, settings.hue_deg, 0.0)) @ matrix
     coloured = 1 - happens(settings.grey_p, count, device).float()
-    return _to_grey(coloured, luminance) @ matrix, ((1 - factor["contrast"]) * pivot).view(-1, 1, 1)
+    pivot = (1 - contrast) * gain * luminance
+    return torch.cat([_to_grey(coloured, luminance) @ matrix, pivot.unsqueeze(1)], dim=1)
 
 
 def _where(drawn: Tensor, span: Range, neutral: float) -> Tensor:

@@ -3,6 +3,8 @@
 Nothing is drawn on another device or from another generator: who seeds torch, seeds the views.
 """
 
+from functools import cache
+
 import torch
 from torch import Tensor
 
@@ -23,3 +25,23 @@ def happens(probability: float, count: int, device: torch.device) -> Tensor:
 def chosen(probability: float, count: int, device: torch.device) -> Tensor:
     """(n,) int64, the places of the images for which it `happens`."""
     return happens(probability, count, device).nonzero().squeeze(1)
+
+
+def normal(shape: tuple[int, ...], device: torch.device) -> Tensor:
+    """`shape` float32, standard normal.
+
+    A CPU core spends its time on the random bits: there 16 of them choose one of as many equally probable values, which
+    takes half of `torch.randn`'s time and ends at 4.3 sigma.
+    """
+    if device.type != "cpu":
+        return torch.randn(shape, device=device)
+    count = torch.Size(shape).numel()
+    bits = torch.empty((count + 3) // 4, dtype=torch.int64).random_(-(2**63), None)
+    place = bits.view(torch.int16)[:count].to(torch.int32).add_(2**15)
+    return _quantiles().index_select(0, place).view(shape)
+
+
+@cache
+def _quantiles() -> Tensor:
+    """(2^16,) the normal distribution's quantiles in the middle of as many bins of the same probability."""
+    return torch.special.ndtri((torch.arange(2**16, dtype=torch.float64) + 0.5) / 2**16).float()

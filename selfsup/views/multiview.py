@@ -21,9 +21,6 @@ if TYPE_CHECKING:
 
     from selfsup.types import Views
 
-CPU_BLOCK = 16
-"""Images that a CPU works on at a time; at 64 and at 128 pixels twice as fast as batches of 128 at once."""
-
 
 class MultiView(nn.Module):
     """Makes the views that an objective consumes. No parameter, no buffer: nothing of it is in a checkpoint.
@@ -66,29 +63,11 @@ class MultiView(nn.Module):
             raise DataError(
                 f"images of shape {tuple(image.shape)}, type {image.dtype}: give (B, C, H, W), uint8 or float in [0, 1]"
             )
-        # A GPU wants few large calls, a CPU core steps that find the block they work on still in its cache.
-        blocks = torch.split(image, CPU_BLOCK if image.device.type == "cpu" else len(image))
         with torch.autocast(image.device.type, enabled=False):
-            parts = [self._make(block) for block in blocks]
-        return {
-            name: [torch.cat([part[name][copy] for part in parts]) for copy in range(copies)]
-            for name, copies in self.counts.items()
-        }
-
-    def _make(self, image: Tensor) -> Views:
-        pixels = image.to(torch.float32, memory_format=torch.contiguous_format)
-        pixels = pixels / 255 if image.dtype == torch.uint8 else pixels
-        views = {name: self._kinds[name](pixels, copies) for name, copies in self.counts.items() if copies}
-        if image.is_contiguous(memory_format=torch.channels_last) and not image.is_contiguous():
-            views = {name: [_channels_last(view) for view in copies] for name, copies in views.items()}
-        return views
+            return {name: self._kinds[name](image, copies) if copies else [] for name, copies in self.counts.items()}
 
 
 def _copies(given: object, name: str) -> int:
     if isinstance(given, int) and not isinstance(given, bool) and given >= 0:
         return given
     raise ConfigError(f"augmentation.groups.{name}.copies: {given!r}; write how many views are made, 0 or more")
-
-
-def _channels_last(view: Tensor) -> Tensor:
-    return view.contiguous(memory_format=torch.channels_last)

@@ -7,10 +7,10 @@ solarisation as in Grill et al. 2020 (BYOL, appendix B). Each function touches o
 import math
 
 import torch
-from kornia.filters import gaussian_blur2d
 from torch import Tensor
+from torch.nn import functional as F
 
-from selfsup.views.draw import chosen, uniform
+from selfsup.views.draw import chosen, normal, uniform
 from selfsup.views.settings import ViewSettings
 
 
@@ -33,10 +33,20 @@ def blur(image: Tensor, sigma: Tensor, radius_px: int) -> Tensor:
         sigma: width of each image's Gaussian; below 0.05 pixels nothing happens.
         radius_px: where the Gaussians are cut, the same for all; less where the images are smaller.
     """
-    radius = min(radius_px, image.shape[-2] - 1, image.shape[-1] - 1)
-    widths = sigma.clamp(min=0.05)[:, None].expand(-1, 2)
-    blurred: Tensor = gaussian_blur2d(image, (2 * radius + 1, 2 * radius + 1), widths, border_type="reflect")
-    return blurred
+    count, channels, height, width = image.shape
+    radius = min(radius_px, height - 1, width - 1)
+    kernel = _gaussians(sigma.clamp(min=0.05), radius).repeat_interleave(channels, dim=0)
+    # Every plane is a channel of one image, convolved with its own kernel along x, then along y.
+    planes = F.pad(image, (radius,) * 4, mode="reflect").flatten(0, 1).unsqueeze(0)
+    planes = F.conv2d(planes, kernel[:, None, None, :], groups=count * channels)
+    return F.conv2d(planes, kernel[:, None, :, None], groups=count * channels).view_as(image)
+
+
+def _gaussians(sigma: Tensor, radius: int) -> Tensor:
+    """(B,) in pixels -> (B, 2 radius + 1), each of sum 1."""
+    place = torch.arange(-radius, radius + 1, device=sigma.device)
+    weight = torch.exp(-0.5 * (place / sigma[:, None]) ** 2)
+    return weight / weight.sum(dim=1, keepdim=True)
 
 
 def add_noise(settings: ViewSettings, image: Tensor) -> Tensor:
@@ -45,7 +55,7 @@ def add_noise(settings: ViewSettings, image: Tensor) -> Tensor:
         return image
     drawn = chosen(settings.noise_p, len(image), image.device)
     sigma = uniform(settings.noise_sigma, len(drawn), image.device)
-    noise = torch.randn((len(drawn), *image.shape[1:]), device=image.device)
+    noise = normal((len(drawn), *image.shape[1:]), image.device)
     return image.index_add_(0, drawn, noise.mul_(sigma.view(-1, 1, 1, 1)))
 
 
