@@ -1,22 +1,27 @@
-"""How much of the bare step's speed the whole training loop keeps, and how it compares with lightly's own example.
+"""How much of the bare step's speed the whole training loop keeps, and how it compares with other packages' examples.
 
-Three loops over the same images, encoder, batch and precision, each in a process of its own, taken in turns:
+Loops over the same images, encoder, batch and steps, each in a process of its own, taken in turns; the rate of each
+is the best of its turns, for what else the machine does can only slow it down:
 
 - bare: forward, backward and optimizer step of the objective on views that lie ready in memory;
 - selfsup: packed images, views, Lightning, logging, as `uv run selfsup` runs them;
-- lightly: `scripts/peer_lightly.py`, PIL transforms in loader workers.
+- each `--peer NAME=COMMAND`: told the size, the batch and the steps, it prints "X images/s" last.
 
-    uv run python scripts/benchmark_training.py DIR_OF_IMAGES --rounds 3
+    uv run python scripts/benchmark_training.py DIR_OF_IMAGES --out training.json \
+        --peer "lightly=python scripts/peer_lightly.py DIR_OF_IMAGES --quiet --precision 32-true"
+
+Turns are added to those that the file holds already: a long measurement can be made in several sittings.
 """
 
 import argparse
 import json
-import resource
+import shlex
 import subprocess
 import sys
+import tempfile
 import time
+from contextlib import suppress
 from pathlib import Path
-from statistics import median
 
 import lightning as L
 import torch
@@ -28,55 +33,59 @@ SKIPPED = 4
 """Steps before the clock starts: kernels are chosen, memory is found."""
 
 
+class Enough(Exception):
+    """The steps that were asked for are done."""
+
+
 class Clock(L.Callback):
     """Images per second of the steps after the first few."""
 
-    def __init__(self) -> None:
-        self.start, self.images = 0.0, 0
+    def __init__(self, steps: int) -> None:
+        self.steps, self.start, self.rate = steps, 0.0, 0.0
 
-    def on_train_batch_end(
-        self, trainer: L.Trainer, module: L.LightningModule, outputs: object, batch: dict, *_: object
-    ) -> None:
-        if trainer.global_step == SKIPPED:
+    def on_train_batch_start(self, trainer: L.Trainer, module: L.LightningModule, batch: dict, row: int) -> None:
+        if row == SKIPPED:
             self.start = time.perf_counter()
-        elif trainer.global_step > SKIPPED:
-            self.images += len(batch["id"])
-            self.seconds = time.perf_counter() - self.start
+        if row == SKIPPED + self.steps:
+            self.rate = self.steps * len(batch["id"]) / (time.perf_counter() - self.start)
+            raise Enough
 
 
 def configure(args: argparse.Namespace) -> DictConfig:
     """The configuration that both of our loops run."""
     overrides = [
-        "data=images", f"data.folder={args.folder}", f"data.size_px={args.size_px}", f"encoder={args.encoder}",
+        f"data={args.data}", f"data.folder={args.folder}", f"data.size_px={args.size_px}", f"encoder={args.encoder}",
         f"objective={args.objective}", f"trainer.batch_size={args.batch_size}", "trainer.splits=[train,val,test]",
-        "trainer.max_epochs=1", "trainer.probe_every_epochs=null", *args.overrides,
+        "trainer.probe_every_epochs=null", *args.overrides,
     ]  # fmt: skip
     with initialize_config_dir(str(ROOT / "conf"), version_base="1.3"):
         return compose("config", overrides)
 
 
-def whole_loop(args: argparse.Namespace, folder: Path) -> float:
-    """Images per second of the loop that users run, over one epoch."""
+def whole_loop(args: argparse.Namespace) -> float:
+    """Images per second of the loop that users run."""
     from selfsup.tasks.pretrain import assemble
     from selfsup.training.loop import fit
 
-    clock = Clock()
-    parts = assemble(configure(args), folder)
-    fit(parts.learner, parts.data, {}, parts.loggers, folder, [clock])
-    return clock.images / clock.seconds
+    clock = Clock(args.steps)
+    with tempfile.TemporaryDirectory() as folder, suppress(Enough):
+        parts = assemble(configure(args), Path(folder))
+        fit(parts.learner, parts.data, {}, parts.loggers, Path(folder), [clock])
+    return clock.rate
 
 
-def bare_loop(args: argparse.Namespace, folder: Path) -> float:
-    """Images per second of the step alone."""
+def bare_loop(args: argparse.Namespace) -> float:
+    """Images per second of the step alone, in the precision and layout that users get."""
     from selfsup.tasks.pretrain import assemble
-    from selfsup.training.optim import best_precision, parameter_groups
+    from selfsup.training.optim import best_precision, fuse, parameter_groups
 
-    parts = assemble(configure(args), folder)
+    with tempfile.TemporaryDirectory() as folder:
+        parts = assemble(configure(args), Path(folder))
     learner = parts.learner.to(memory_format=torch.channels_last)
     batch = next(iter(parts.data.train_dataloader()))
     with torch.no_grad():
         views = learner.views(batch["image"])
-    optimizer = learner.make_optimizer(parameter_groups(learner.objective))
+    optimizer = fuse(learner.make_optimizer(parameter_groups(learner.objective)))
     half = best_precision("cpu") == "bf16-mixed"
     for step in range(args.steps + SKIPPED):
         if step == SKIPPED:
@@ -89,63 +98,55 @@ def bare_loop(args: argparse.Namespace, folder: Path) -> float:
     return args.steps * len(batch["id"]) / (time.perf_counter() - start)
 
 
-def lightly_loop(args: argparse.Namespace, folder: Path) -> float:
-    """Images per second of lightly's example, in single precision as documented or as ours."""
-    del folder
-    command = [
-        sys.executable, str(ROOT / "scripts" / "peer_lightly.py"), str(args.folder), "--epochs", "1", "--size-px",
-        str(args.size_px), "--batch-size", str(args.batch_size), "--quiet", *args.peer,
-    ]  # fmt: skip
-    out = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+LOOPS = {"bare": bare_loop, "selfsup": whole_loop}
+
+
+def run(args: argparse.Namespace, command: str | None, name: str) -> float:
+    """One turn of one loop, in a process of its own: the number in its last line."""
+    told = f"--size-px {args.size_px} --batch-size {args.batch_size} --max-steps {args.steps + SKIPPED}"
+    own = [sys.executable, *sys.argv, "--only", name]
+    line = own if command is None else [*shlex.split(command), *told.split()]
+    out = subprocess.run(line, stdout=subprocess.PIPE, text=True, check=True).stdout
     return float(out.strip().splitlines()[-1].split()[0])
-
-
-LOOPS = {"bare": bare_loop, "selfsup": whole_loop, "lightly": lightly_loop}
-
-
-def one(args: argparse.Namespace) -> None:
-    """Run one loop and print its rate and peak memory as JSON."""
-    import tempfile
-
-    with tempfile.TemporaryDirectory() as folder:
-        rate = LOOPS[args.only](args, Path(folder))
-    who = resource.RUSAGE_CHILDREN if args.only == "lightly" else resource.RUSAGE_SELF
-    print(json.dumps({"images_per_s": rate, "peak_mib": resource.getrusage(who).ru_maxrss / 1024}))
 
 
 def main() -> None:
     """Run all loops in turns and print the table."""
     args = parse()
     if args.only:
-        one(args)
+        print(f"{LOOPS[args.only](args)} images/s")
         return
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in LOOPS}
+    title = f"{args.encoder} {args.objective} {args.size_px} px, batch {args.batch_size}"
+    kept = json.loads(args.out.read_text()) if args.out and args.out.exists() else {}
+    found: dict[str, list[float]] = kept.setdefault(title, {})
+    commands = dict.fromkeys(LOOPS) | dict(each.split("=", 1) for each in args.peer)
     for _ in range(args.rounds):
-        for name, results in found.items():
-            out = subprocess.run(
-                [sys.executable, *sys.argv, "--only", name], capture_output=True, text=True, check=True
-            )
-            results.append(json.loads(out.stdout.strip().splitlines()[-1]))
-            print(name, results[-1], flush=True)
-    rates = {name: median(r["images_per_s"] for r in results) for name, results in found.items()}
-    peaks = {name: max(r["peak_mib"] for r in results) for name, results in found.items()}
+        for name, command in commands.items():
+            found.setdefault(name, []).append(run(args, command, name))
+            print(f"{name} {found[name][-1]:.1f} images/s", flush=True)
+            if args.out:
+                args.out.write_text(json.dumps(kept, indent=1) + "\n")
+    rates = {name: max(turns) for name, turns in found.items()}
+    print(title)
     for name, rate in rates.items():
-        print(f"{name:8} {rate:7.1f} images/s  {rate / rates['bare']:5.2f} of bare  peak {peaks[name]:6.0f} MiB")
-    print(f"selfsup / lightly: {rates['selfsup'] / rates['lightly']:.2f}")
+        told = f"{rate / rates['bare']:5.2f} of bare   selfsup / {name}: {rates['selfsup'] / rate:.2f}"
+        print(f"{name:24} {rate:7.1f} images/s  {told}  ({len(found[name])} turns)")
 
 
 def parse() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("folder", type=Path, help="folder of images")
+    parser.add_argument("folder", type=Path, help="folder of images, or what --data reads")
+    parser.add_argument("--data", default="images")
     parser.add_argument("--encoder", default="resnet18")
     parser.add_argument("--objective", default="ntxent")
     parser.add_argument("--size-px", type=int, default=64)
     parser.add_argument("--batch-size", type=int, default=256)
-    parser.add_argument("--steps", type=int, default=16)
+    parser.add_argument("--steps", type=int, default=12)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--overrides", nargs="*", default=[], help="of the configuration: encoder.stem=standard")
-    parser.add_argument("--peer", nargs="*", default=["--channels-last"], help="of lightly's script")
+    parser.add_argument("--peer", action="append", default=[], metavar="NAME=COMMAND")
+    parser.add_argument("--out", type=Path, help="JSON")
     parser.add_argument("--only", choices=list(LOOPS), help=argparse.SUPPRESS)
     return parser.parse_args()
 

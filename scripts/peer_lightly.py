@@ -49,17 +49,18 @@ class Rate(L.Callback):
     """Images per second after the first batches."""
 
     def __init__(self, batch_size: int, skip: int = 3) -> None:
-        self.batch_size, self.skip, self.seen, self.start = batch_size, skip, 0, 0.0
+        self.batch_size, self.skip, self.seen, self.start, self.end = batch_size, skip, 0, 0.0, 0.0
 
     def on_train_batch_end(self, trainer: L.Trainer, *_: object) -> None:
         if trainer.global_step == self.skip:
             self.start, self.seen = time.perf_counter(), 0
         elif trainer.global_step > self.skip:
             self.seen += self.batch_size
+            self.end = time.perf_counter()
 
     @property
     def images_per_s(self) -> float:
-        return self.seen / (time.perf_counter() - self.start)
+        return self.seen / (self.end - self.start)
 
 
 def train(args: argparse.Namespace) -> float:
