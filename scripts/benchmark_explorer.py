@@ -5,8 +5,8 @@
 Made-up galaxies of many kinds with two numbers each and no pictures. What is made ready once (maps, columns, index) is
 timed apart and used again where it lies in DIR. Measured in Chromium, each time in an empty profile: from the address
 to a map that can be clicked, all of its points drawn; from a slider's move to the count of who matches, painted; frames
-a second while the map is dragged, and the points that each of them draws; from a click to the nearest thousand. Of the
-server the memory, and how much of it is its own rather than files that are mapped. Without a graphics card Chromium
+a second while the map is dragged, each with as many points as it has time for; from a click to the nearest thousand. Of
+the server the memory, and how much of it is its own rather than files that are mapped. Without a graphics card Chromium
 draws on the processor.
 """
 
