@@ -11,7 +11,7 @@ from torch.optim import Optimizer
 
 from selfsup.objectives.base import Objective
 from selfsup.training.finite import check_finite, mean_over_galaxies
-from selfsup.training.optim import freeze, layer_scales, parameter_groups, warmup_cosine
+from selfsup.training.optim import freeze, fuse, layer_scales, parameter_groups, warmup_cosine
 from selfsup.training.settings import TrainerSettings
 from selfsup.training.spent import Spent
 from selfsup.types import Batch, ConfigError, Loss
@@ -100,7 +100,7 @@ class Learner(L.LightningModule):
         """The optimizer with its schedule, stepped every optimizer step."""
         decay = self.settings.layer_decay
         scales = None if decay is None else layer_scales(self.objective.encoder.by_depth(), decay)
-        optimizer = self.make_optimizer(parameter_groups(self.objective, scales))
+        optimizer = fuse(self.make_optimizer(parameter_groups(self.objective, scales)))
         for group in optimizer.param_groups:
             group["lr"] *= group.get("lr_scale", 1.0)
             group["peak_weight_decay"] = group["weight_decay"]

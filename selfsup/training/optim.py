@@ -1,4 +1,4 @@
-"""Parameter groups, the learning-rate schedule, and the precision that the processor is good at.
+"""Parameter groups, the learning-rate schedule, and what the processor is good at: its precision, fused updates.
 
 Learning rates by depth: Bao et al. 2022 (BEiT, arXiv:2106.08254) and He et al. 2021 (MAE, arXiv:2111.06377), appendix
 A.1: block i of L learns at decay ** (L - i) times the rate of the head, the patch embedding being block 0.
@@ -16,6 +16,8 @@ from selfsup.types import ConfigError
 
 Layers = Sequence[Sequence[nn.Module | nn.Parameter]]
 """What an encoder's `by_depth` returns."""
+FUSED_ON = ("cpu", "cuda")
+"""Devices for which torch has fused optimizers."""
 
 
 def parameter_groups(module: nn.Module, scales: Mapping[nn.Parameter, float] | None = None) -> list[dict[str, object]]:
@@ -70,6 +72,19 @@ def _by_dimension(parameters: Sequence[nn.Parameter]) -> list[dict[str, object]]
 
 def _parameters(layer: Sequence[nn.Module | nn.Parameter]) -> list[nn.Parameter]:
     return [p for each in layer for p in (each.parameters() if isinstance(each, nn.Module) else [each])]
+
+
+def fuse(optimizer: Optimizer) -> Optimizer:
+    """Let torch update all weights of a group in one pass over memory, where it can and nobody chose otherwise.
+
+    By itself it takes a loop over the weights on a CPU. The same flag in the constructor would also announce that the
+    optimizer unscales gradients of float16 itself, and Lightning then refuses to clip them.
+    """
+    for group in optimizer.param_groups:
+        unchosen = "fused" in group and group["fused"] is None and group.get("foreach") is None
+        if unchosen and all(p.device.type in FUSED_ON and p.is_floating_point() for p in group["params"]):
+            group["fused"] = True
+    return optimizer
 
 
 def warmup_cosine(optimizer: Optimizer, steps: int, warmup_share: float, final_share: float) -> LambdaLR:

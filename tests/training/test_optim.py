@@ -14,6 +14,7 @@ from selfsup.training.loop import fit
 from selfsup.training.optim import (
     best_precision,
     freeze,
+    fuse,
     layer_scales,
     lr_share,
     parameter_groups,
@@ -105,6 +106,31 @@ def test_a_training_moves_the_blocks_as_it_is_told(tiny, compose, tmp_path):
     rates = [group["lr"] for group in optimizer.param_groups[::2]]
     assert rates == pytest.approx([0.01 * 0.5**i for i in range(4)])  # head, layer4, layer3, layer2
     assert parts.learner.trainer.callback_metrics["train/lr"] == pytest.approx(0.01)
+
+
+@pytest.mark.parametrize("make", [torch.optim.AdamW, torch.optim.SGD])
+def test_a_fused_optimizer_makes_the_same_steps(make):
+    start = torch.randn(5, 3, generator=torch.manual_seed(0))
+    ends = []
+    for prepare in (fuse, lambda optimizer: optimizer):
+        weight = nn.Parameter(start.clone())
+        optimizer = prepare(make([{"params": [weight]}], lr=0.1, weight_decay=0.1))
+        for _ in range(3):
+            weight.grad = weight.detach().cos()
+            optimizer.step()
+        ends.append(weight.detach())
+    torch.testing.assert_close(*ends)
+    assert not torch.equal(ends[0], start)
+
+
+def test_only_optimizers_that_leave_the_choice_are_fused():
+    weights = [nn.Parameter(torch.zeros(2))]
+    chosen = [fuse(make).param_groups[0].get("fused") for make in (
+        torch.optim.AdamW(weights), torch.optim.AdamW(weights, fused=False), torch.optim.AdamW(weights, foreach=True),
+        torch.optim.RMSprop(weights),
+    )]  # fmt: skip
+    assert chosen == [True, False, None, None]
+    assert not hasattr(fuse(torch.optim.AdamW(weights)), "_step_supports_amp_scaling")  # Lightning would not clip
 
 
 def test_half_cosine_without_warm_up():
