@@ -4,7 +4,7 @@ Forward, backward and step of an objective on views that lie ready in memory, ov
 channels last} x {eager, compiled}. All variants of an encoder live in one process and take turns, one step each, so
 that whatever else the machine does meets them alike; the rate is that of the fastest step.
 
-    uv run python scripts/benchmark_step.py --encoders resnet18 --sizes-px 64 128 --out step.json --figure step.png
+    uv run python scripts/benchmark_step.py --encoders resnet18 --sizes-px 64 128 --out step.json
 
 Results are added to the file: a long measurement can be made in several sittings.
 """
@@ -32,7 +32,7 @@ DEFAULT = "default"
 
 
 def main() -> None:
-    """Measure what was asked for, say how far the default is from the best, and draw all that the file holds."""
+    """Measure what was asked for, and say how far the default is from the best."""
     args = parse()
     found = json.loads(args.out.read_text()) if args.out and args.out.exists() else {}
     for encoder, size_px in itertools.product(args.encoders, args.sizes_px):
@@ -41,8 +41,6 @@ def main() -> None:
         print(f"{name}, batch {args.batch_size}\n" + "\n".join(lines(found[name])), flush=True)
         if args.out:
             args.out.write_text(json.dumps(found, indent=1) + "\n")
-    if args.figure:
-        draw(found, args.figure)
 
 
 def configure(encoder: str, size_px: int) -> DictConfig:
@@ -111,28 +109,6 @@ def lines(result: dict[str, object]) -> Iterator[str]:
         yield f"  {name:28} {rate:7.1f} images/s  {rate / most:5.2f} of the best{mark}"
 
 
-def draw(found: dict[str, dict[str, object]], file: Path) -> None:
-    """Every variant as a share of the best of its encoder and size."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    from matplotlib import pyplot as plt
-
-    figure, axes = plt.subplots(figsize=(8, 2 + 0.45 * len(found)), layout="constrained")
-    names = sorted({name for each in found.values() for name in each["images_per_s"]})
-    for place, each in enumerate(found.values()):
-        rates = each["images_per_s"]
-        for name in rates:
-            colour = f"C{names.index(name)}"
-            axes.plot(rates[name] / max(rates.values()), place, "o", color=colour, label=name if not place else None)
-        axes.plot(rates[each[DEFAULT]] / max(rates.values()), place, "ks", mfc="none", ms=11)
-        axes.text(1.02, place, f"{max(rates.values()):.0f} images/s", va="center", fontsize=8)
-    axes.set(yticks=range(len(found)), yticklabels=found, xlim=(0, 1.18), xlabel="share of the best variant")
-    axes.invert_yaxis()
-    figure.legend(loc="outside lower center", ncols=2, fontsize=8, title="square: what selfsup chooses")
-    figure.savefig(file, dpi=120)
-
-
 def parse() -> argparse.Namespace:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -143,7 +119,6 @@ def parse() -> argparse.Namespace:
     parser.add_argument("--warm-up", type=int, default=2)
     parser.add_argument("--turns", type=int, default=6)
     parser.add_argument("--out", type=Path)
-    parser.add_argument("--figure", type=Path)
     return parser.parse_args()
 
 

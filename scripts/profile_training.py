@@ -59,9 +59,7 @@ class Borders(L.Callback):
         module.register_forward_hook(lambda *_: self.end(part))
 
     def on_train_start(self, trainer: L.Trainer, pl_module: L.LightningModule) -> None:
-        optimizer = trainer.optimizers[0]
-        optimizer.register_step_pre_hook(lambda *_: self.end("zeroing, clipping") or self.begin("optimizer"))
-        optimizer.register_step_post_hook(lambda *_: self.end("optimizer"))
+        trainer.optimizers[0].register_step_post_hook(lambda *_: self.end("optimizer"))
 
     def on_train_batch_start(self, trainer: L.Trainer, *_: object) -> None:
         if trainer.global_step == SKIPPED and not self._counts:
@@ -77,7 +75,6 @@ class Borders(L.Callback):
 
     def on_after_backward(self, *_: object) -> None:
         self.end("backward")
-        self.begin("zeroing, clipping")
 
     def on_train_batch_end(self, *_: object) -> None:
         self.begin("next batch")
@@ -97,16 +94,23 @@ def profile(overrides: list[str], steps: int, folder: Path) -> dict[str, float]:
 
 
 def watch(borders: Borders, learner: Learner, objective: Objective) -> None:
-    """Clocks around the views, the objective and the watch over collapse."""
+    """Clocks around the views, the objective, the clipping (after which the optimizer steps), the watch on collapse."""
     borders.around(learner.views, "views")
     borders.around(objective, "objective")
-    plain = CollapseWatch.on_train_batch_end
+    clip, observe = learner.configure_gradient_clipping, CollapseWatch.on_train_batch_end
+
+    def clipped(*args: object, **keywords: object) -> None:
+        borders.begin("clipping")
+        clip(*args, **keywords)
+        borders.end("clipping")
+        borders.begin("optimizer")
 
     def watched(*args: object, **keywords: object) -> None:
-        borders.begin("watch over collapse")
-        plain(*args, **keywords)
-        borders.end("watch over collapse")
+        borders.begin("watch on collapse")
+        observe(*args, **keywords)
+        borders.end("watch on collapse")
 
+    learner.configure_gradient_clipping = clipped
     CollapseWatch.on_train_batch_end = watched
 
 
