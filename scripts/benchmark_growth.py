@@ -29,7 +29,7 @@ from PIL import Image
 from selfsup.catalogue import Catalogue
 
 SHARD_ROWS = 65_536
-DRAWN, SIZE_PX = 512, 64
+DRAWN, SIZE_PX, SEEN_PX = 512, 64, 32
 DIM, RANK, KINDS = 512, 32, 200
 STEPS = ("embed", "index", "search", "cluster", "explore_first", "explore")
 
@@ -98,10 +98,10 @@ def size_gb(*paths: Path) -> float:
 
 
 def checkpoint(folder: Path) -> Path:
-    """A ResNet18 after one step."""
+    """A ResNet18 after a few steps, which sees the images at half their size: what grows is everything around it."""
     images, run = once(folder / "few-images", lambda path: write_images(path, 1024)), folder / "network"
     if not (run / "checkpoint" / "last.ckpt").exists():
-        few = [f"data.folder={images}", f"data.size_px={SIZE_PX}", "data.image=image", "trainer.batch_size=256"]
+        few = [f"data.folder={images}", f"data.size_px={SEEN_PX}", "data.image=image", "trainer.batch_size=256"]
         spent(["data=parquet_images", *few, "trainer.max_epochs=1", "trainer.probe_every_epochs=null"], run)
     return run
 
