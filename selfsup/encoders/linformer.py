@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from selfsup.encoders.base import Layer
+from selfsup.encoders.dropout import Dropout, drop
 from selfsup.encoders.transformer import Grid, PatchTransformer, require_tiling
 from selfsup.types import ConfigError
 
@@ -160,7 +161,7 @@ class Attention(nn.Module):
         query, key, value = self.qkv(x).unflatten(-1, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
         key = torch.einsum("bhnk,bhnd->bhkd", e.to(key.dtype), key)  # dimensions of size 1 are not copied
         value = torch.einsum("bhnk,bhnd->bhkd", f.to(value.dtype), value)
-        x = F.scaled_dot_product_attention(query, key, value, dropout_p=self.dropout if self.training else 0.0)
+        x = _attend(query, key, value, self.dropout if self.training else 0.0)
         mixed: Tensor = self.out(x.transpose(1, 2).flatten(2))
         return mixed
 
@@ -174,12 +175,20 @@ class Block(nn.Module):
         self.norm1, self.norm2 = nn.LayerNorm(dim), nn.LayerNorm(dim)
         self.attention = Attention(dim, heads, dropout)
         hidden = FFN_RATIO * dim
-        self.ffn = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), nn.Dropout(dropout), nn.Linear(hidden, dim))
+        self.ffn = nn.Sequential(nn.Linear(dim, hidden), nn.GELU(), Dropout(dropout), nn.Linear(hidden, dim))
 
     def forward(self, x: Tensor, e: Tensor, f: Tensor) -> Tensor:
         """(B, n, D) -> (B, n, D)."""
         x = x + self.attention(self.norm1(x), e, f)
         return torch.add(x, self.ffn(self.norm2(x)))
+
+
+def _attend(query: Tensor, key: Tensor, value: Tensor, dropout: float) -> Tensor:
+    """(B, heads, n, d), twice (B, heads, k, d) -> (B, heads, n, d); torch's own, but for dropout on a CPU."""
+    if dropout == 0 or query.device.type != "cpu":
+        return F.scaled_dot_product_attention(query, key, value, dropout_p=dropout)
+    weights = (query * query.shape[-1] ** -0.5) @ key.transpose(-2, -1)
+    return drop(weights.softmax(-1).to(value.dtype), dropout) @ value
 
 
 def _check(image_size_px: int, patch_px: int, dim: int, heads: int, k: int, sharing: str) -> None:
