@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from pathlib import Path
+from string import Template
 from typing import NoReturn
 
 import hydra
@@ -63,6 +64,9 @@ def first(scores: dict[str, float]) -> float | None:
 
 def main() -> None:
     """Entry point of the console script: a fault that the user can mend is one message, a bug keeps its traceback."""
+    if sys.argv[1:] in (["--help"], ["-h"]):
+        sys.stdout.write(manual())
+        return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach this function whole
     _hush()
     try:
@@ -75,6 +79,16 @@ def main() -> None:
         if end.message:
             sys.stderr.write(f"\nselfsup: {end.message}\n")
         raise
+
+
+def manual() -> str:
+    """What Hydra prints for `--help`, without composing the configuration, which takes it four times as long."""
+    words = OmegaConf.create({"hydra": {"help": OmegaConf.load(CONF / "hydra" / "help" / "selfsup.yaml")}})
+    options: dict[str, list[str]] = {}
+    for file in sorted(CONF.glob("*/**/*.yaml")):
+        options.setdefault(file.parent.relative_to(CONF).as_posix(), []).append(file.stem)
+    shown = [f"{group}: {', '.join(options[group])}\n" for group in sorted(options) if group.split("/")[0] != "hydra"]
+    return f"{Template(words.hydra.help.template).substitute(APP_CONFIG_GROUPS=''.join(shown))}\n"
 
 
 def _refuse(message: str, error: Exception) -> NoReturn:
