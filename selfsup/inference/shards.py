@@ -27,7 +27,7 @@ from selfsup.durable import replacing
 from selfsup.locks import alone, claim
 from selfsup.types import ConfigError, DataError
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same plan would give other bytes."""
 POLL_S = 0.2
 """How often a worker with nothing left to begin looks whether the others have finished."""

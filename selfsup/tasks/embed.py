@@ -5,6 +5,7 @@ from pathlib import Path
 from omegaconf import DictConfig
 
 from selfsup.embed import embed, load_encoder
+from selfsup.inference.folded import folded
 from selfsup.inference.shards import require_folder
 from selfsup.inference.survey import Said
 from selfsup.tasks._scoring import weights_digest
@@ -26,6 +27,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     require_folder(Path(cfg.task.output))
     encoder = load_encoder(checkpoint, tuple(cfg.trust), cfg.task.symmetries)
     made_of = {"encoder": weights_digest(encoder), "symmetries": cfg.task.symmetries}
-    accelerated(encoder)
     data = at_trained_size(cfg.data, checkpoint)
+    encoder = folded(encoder, data.size_px)
+    accelerated(encoder)
     return survey(cfg, data, lambda batches: Said(embed(encoder, batches).embedding(), {}), made_of)

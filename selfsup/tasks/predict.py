@@ -5,7 +5,8 @@ from pathlib import Path
 
 from omegaconf import DictConfig
 
-from selfsup.dropout import describe
+from selfsup.dropout import describe, head_of
+from selfsup.inference.folded import folded
 from selfsup.inference.shards import require_folder
 from selfsup.inference.survey import Said
 from selfsup.posteriors.columns import Columns
@@ -34,6 +35,8 @@ def run(cfg: DictConfig) -> dict[str, float]:
     )
     networks = read_networks(cfg)
     made_of = {"networks": [weights_digest(one) for one in networks.objectives], "seed": cfg.seed}
+    for head in map(head_of, networks.objectives):
+        head.encoder = folded(head.encoder, networks.data.size_px)
     accelerated(*networks.objectives)
 
     def say(batches: Iterable[Batch]) -> Said:
