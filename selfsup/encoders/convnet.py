@@ -13,6 +13,7 @@ from timm.models.resnet import ResNet
 from torch import Tensor, nn
 
 from selfsup.encoders.base import Encoder, Layer
+from selfsup.encoders.depthwise import widen_depthwise
 from selfsup.encoders.zoo import Network, create
 from selfsup.types import ConfigError
 
@@ -46,6 +47,7 @@ class ConvNet(Encoder):
         # timm leaves out what is None, so networks that know no drop_path can be had without it.
         net = create(model, "", pretrained, in_chans=channels, drop_path_rate=drop_path or None)
         super().__init__(channels, mean=net.pretrained_cfg["mean"], std=net.pretrained_cfg["std"])
+        widen_depthwise(net)
         self.net = net
         self.dim: int = net.num_features
         _change_stem(net, _resolve_stem(stem, net, image_size_px), model, pretrained)
