@@ -1,6 +1,6 @@
 """Draw what `benchmark_step.py`, `benchmark_training.py` and `profile_training.py` found.
 
-uv run python scripts/figure_speed.py step.json training.json profile.json --out speed.png
+uv run python scripts/figure_speed.py step.json training.json profile_before.json profile_after.json --out speed.png
 """
 
 import argparse
@@ -59,13 +59,22 @@ def draw_parts(axes: Axes, found: Found) -> None:
     axes.legend(fontsize=7, ncols=2)
 
 
+def read(file: Path) -> Found:
+    """What a script wrote."""
+    found: Found = json.loads(file.read_text())
+    return found
+
+
 def main() -> None:
     """Three panels, one above the other."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("found", type=Path, nargs=3, metavar=("STEP", "TRAINING", "PROFILE"))
+    parser.add_argument("step", type=Path)
+    parser.add_argument("training", type=Path)
+    parser.add_argument("profiles", type=Path, nargs="+")
     parser.add_argument("--out", type=Path, required=True)
     args = parser.parse_args()
-    found = [json.loads(file.read_text()) for file in args.found]
+    profiles = {f"{name} ({file.stem})": each for file in args.profiles for name, each in read(file).items()}
+    found = [read(args.step), read(args.training), dict(sorted(profiles.items(), reverse=True))]
     heights = [
         2 + 0.4 * len(found[0]),
         1 + 0.22 * sum(len(loops) for loops in found[1].values()),
