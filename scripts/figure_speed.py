@@ -31,7 +31,7 @@ def draw_steps(axes: Axes, found: Found) -> None:
         axes.plot([], [], "o" if name.endswith("eager") else "^", color=f"C{index}", label=name)
     axes.plot([], [], "ks", mfc="none", ms=12, label="what selfsup takes")
     axes.set(yticks=range(len(found)), yticklabels=found, xlim=(0, 1.15), title="The bare step", xlabel="of the best")
-    axes.legend(fontsize=7, loc="lower left")
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def draw_loops(axes: Axes, found: Found) -> None:
@@ -56,7 +56,7 @@ def draw_parts(axes: Axes, found: Found) -> None:
         left = dict(zip(found, (a + b for a, b in zip(left.values(), shares, strict=True)), strict=True))
     axes.set(yticks=range(len(found)), title="Parts of the loop", xlabel="share of the time", xlim=(0, 1))
     axes.set_yticklabels(found, fontsize=7)
-    axes.legend(fontsize=7, ncols=2)
+    axes.legend(fontsize=7, loc="center left", bbox_to_anchor=(1, 0.5))
 
 
 def read(file: Path) -> Found:
@@ -80,7 +80,7 @@ def main() -> None:
         1 + 0.22 * sum(len(loops) for loops in found[1].values()),
         2 + 0.3 * len(found[2]),
     ]
-    figure, panels = plt.subplots(3, figsize=(9, sum(heights)), height_ratios=heights, layout="constrained")
+    figure, panels = plt.subplots(3, figsize=(11, sum(heights)), height_ratios=heights, layout="constrained")
     for axes, draw, each in zip(panels, (draw_steps, draw_loops, draw_parts), found, strict=True):
         draw(axes, each)
         axes.invert_yaxis()
