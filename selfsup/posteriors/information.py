@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-from scipy.special import gammaln, logsumexp, xlogy
+from scipy.special import gammaln, logsumexp
 
 from selfsup.posteriors.dirichlet_multinomial import Table, compositions, draw, log_rising, number_of_compositions
 from selfsup.types import ConfigError
@@ -52,20 +52,60 @@ def mutual_information(alpha: Table, total: int, exact_up_to: int, draws: int, s
 
 def enumerated(alpha: Table, total: int) -> Information:
     """(S, N, a) -> the definition, over every outcome."""
-    outcomes = compositions(total, alpha.shape[-1])
-    coefficient = gammaln(total + 1) - gammaln(outcomes + 1).sum(1)
-    found, entropies = [], []
-    for part in _parts(alpha, len(outcomes)):
-        table = log_rising(part, total)
-        log_p = coefficient - log_rising(part.sum(-1), total)[..., -1:]
-        for answer, counts in enumerate(outcomes.T):
-            log_p = log_p + table[..., answer, :][..., counts]
-        p = np.exp(log_p)
-        mixed = p.mean(0)
-        entropies.append(-xlogy(mixed, mixed).sum(-1))
-        found.append((p * log_p).sum(-1).mean(0) + entropies[-1])
-    value: Table = np.maximum(np.concatenate([np.empty(0), *found]), 0.0)  # rounding leaves -1e-16
-    return Information(value, np.zeros_like(value), np.concatenate([np.empty(0), *entropies]))
+    half = alpha.shape[-1] // 2
+    each = alpha.shape[-1] * (total + 1) + number_of_compositions(total, alpha.shape[-1] - half)
+    found = [np.empty((2, 0)), *(_enumerated(part, total) for part in _parts(alpha, each))]
+    value, entropy = np.concatenate(found, axis=1)
+    return Information(np.maximum(value, 0.0), np.zeros_like(value), entropy)  # rounding leaves -1e-16
+
+
+def _enumerated(alpha: Table, total: int) -> Table:
+    """(S, G, a) -> (2, G): I, and the entropy of the mixture.
+
+    log p(k | w) is a sum over the answers. So its mean needs each answer's own distribution alone; and with the answers
+    in two halves, p is a product of what each half has to do with it, and its mean over S a product of matrices.
+    """
+    counts = np.arange(total + 1)
+    table = log_rising(alpha, total)
+    rest = log_rising(alpha.sum(-1, keepdims=True) - alpha, total)[..., ::-1]
+    whole = log_rising(alpha.sum(-1), total)[..., -1]
+    choose = gammaln(total + 1) - gammaln(counts + 1) - gammaln(total - counts + 1)
+    own = np.exp(choose + table + rest - whole[..., None, None])  # (S, G, a, N + 1), beta-binomial
+    table = table - gammaln(counts + 1)
+    scale = gammaln(total + 1) - whole
+    mean_log = scale + np.einsum("sgak,sgak->sg", own, table)
+    entropy = _entropy(own[:, :, 0].mean(0)) if table.shape[2] == 2 else _entropy_of_mixture(table, scale)
+    return np.stack([mean_log.mean(0) + entropy, entropy])
+
+
+def _entropy_of_mixture(table: Table, scale: Table) -> Table:
+    """(S, G, a, N + 1) what each count of each answer adds to log p, (S, G) what is always added -> (G,)."""
+    models, galaxies, answers, most = table.shape
+    first, second = table[:, :, : answers // 2], table[:, :, answers // 2 :]
+    entropy = np.zeros(galaxies)
+    for votes in range(most):
+        ones, others = _sums(first, votes), _sums(second, most - 1 - votes)
+        # Largest numbers are 1 in each half, lest one overflows; what they were is the log of a probability.
+        tops = ones.max(-1, keepdims=True), others.max(-1, keepdims=True)
+        weight = np.exp(ones - tops[0] + (tops[0] + tops[1] + scale[..., None] - np.log(models)))
+        mixed = np.matmul(weight.transpose(1, 2, 0), np.exp(others - tops[1]).transpose(1, 0, 2))
+        entropy += _entropy(mixed.reshape(galaxies, -1))
+    return entropy
+
+
+def _entropy(p: Table) -> Table:
+    """(G, K) -> (G,) the sum of -p ln p; what is below the smallest number counts as 0."""
+    found: Table = -np.einsum("gk,gk->g", p, np.log(np.maximum(p, np.finfo(float).tiny)))
+    return found
+
+
+def _sums(table: Table, votes: int) -> Table:
+    """(S, G, a, N + 1) -> (S, G, K), the sum over the answers for each way in which so many votes fall on them."""
+    outcomes = compositions(votes, table.shape[2])
+    found = np.zeros((*table.shape[:2], len(outcomes)))
+    for answer, counts in enumerate(outcomes.T):
+        found += table[..., answer, :][..., counts]
+    return found
 
 
 def drawn(alpha: Table, total: int, draws: int, seed: int) -> Information:

@@ -10,7 +10,9 @@ and the mixture is of the products.
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -103,10 +105,15 @@ class Posterior:
             level: probability inside, in (0, 1).
         """
         found = np.empty((len(self), len(self.tree.answers), 2))
-        for rows, alpha, rest in self._parts():
+
+        def fill(part: tuple[slice, Table, Table]) -> None:
+            rows, alpha, rest = part
             flat = alpha.reshape(self.models, -1), rest.reshape(self.models, -1)
             for end, share in enumerate(tails(level)):
                 found[rows, :, end] = quantile(*flat, share).reshape(alpha.shape[1:])
+
+        with ThreadPoolExecutor(os.cpu_count()) as threads:
+            list(threads.map(fill, self._parts()))
         return found
 
     def predictive_interval(self, level: float, totals: NDArray[np.integer]) -> Counts:

@@ -108,3 +108,11 @@ def test_no_galaxies():
 def test_one_draw_has_no_standard_error():
     with pytest.raises(ConfigError, match="draws = 1: a standard error needs at least 2"):
         drawn(OPPOSED, 10, draws=1, seed=0)
+
+
+def test_large_crowds_and_concentrations_neither_overflow_nor_vanish():
+    alpha = 1000 * concentrations(models=3, galaxies=2, answers=3)
+    value, _, entropy = enumerated(alpha, 40)
+    expected = np.array([slow(alpha[:, g], 40) for g in range(2)])
+    np.testing.assert_allclose(value, expected[:, 0], rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(entropy, expected[:, 1], rtol=1e-7)
