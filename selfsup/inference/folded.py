@@ -84,6 +84,7 @@ def _watched(encoder: Encoder, made: dict[int, tuple[str, Tensor]], reads: dict[
 
 def _fold(encoder: Encoder, conv: str, norm: str) -> None:
     """Put the convolution of both in the place of the first; of the second, what else it does stays in its place."""
-    first, second = encoder.get_submodule(conv), encoder.get_submodule(norm)
+    first: Any = encoder.get_submodule(conv)
+    second: Any = encoder.get_submodule(norm)
     encoder.set_submodule(conv, fused(first, second))
     encoder.set_submodule(norm, nn.Sequential(OrderedDict(second.named_children())))  # timm's has its activation inside
