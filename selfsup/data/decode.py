@@ -94,9 +94,13 @@ def content_of(file: Path) -> bytes:
         raise Unreadable(f"cannot be opened: {getattr(error, 'strerror', None) or error}") from error
     try:
         with os.fdopen(descriptor, "rb") as stream:
-            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            status = os.fstat(descriptor)
+            if not stat.S_ISREG(status.st_mode):
                 raise Unreadable("not a regular file")
-            content = stream.read(MAX_BYTES + 1)
+            # Room is made for all that is asked for, so that asking for MAX_BYTES at once takes longer than reading.
+            content = stream.read(min(status.st_size, MAX_BYTES) + 1)
+            if len(content) > status.st_size:
+                content += stream.read(MAX_BYTES + 1 - len(content))
     except OSError as error:
         raise Unreadable(f"cannot be read: {error.strerror}") from error
     if not content:
@@ -147,13 +151,16 @@ def _rgb(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         colour = image.convert("RGBA")
         return Image.alpha_composite(Image.new("RGBA", colour.size, (0, 0, 0, 255)), colour).convert("RGB")
-    return image.convert("RGB")
+    return image if image.mode == "RGB" else image.convert("RGB")
 
 
 def _squared(image: Image.Image, size_px: int) -> np.ndarray:
     """RGB image -> its centre square, (size_px, size_px, 3) uint8."""
     width, height = image.size
-    side = min(width, height)
-    left, top = (width - side) // 2, (height - side) // 2
-    square = image.crop((left, top, left + side, top + side))
-    return np.asarray(square.resize((size_px, size_px), Image.Resampling.BICUBIC), dtype=np.uint8)
+    if width != height:
+        side = min(width, height)
+        left, top = (width - side) // 2, (height - side) // 2
+        image = image.crop((left, top, left + side, top + side))
+    if image.width != size_px:
+        image = image.resize((size_px, size_px), Image.Resampling.BICUBIC)
+    return np.asarray(image, dtype=np.uint8)

@@ -59,7 +59,7 @@ GEOMETRY = ("rotation", "zoom and shift")
 
 
 def galaxies(sky):
-    """A lopsided, coloured blob, far from the edges and from white: nothing is clipped. (COUNT, 3, PX, PX), all the same."""
+    """A lopsided, coloured blob, far from edges and from white: nothing is clipped. (COUNT, 3, PX, PX), all one."""
     x = torch.linspace(-1, 1, PX)
     y = x[:, None]
     disk = torch.exp(-12 * (x**2 + 3 * (y - 0.3 * x) ** 2)) + 0.5 * torch.exp(-40 * ((x - 0.3) ** 2 + (y + 0.2) ** 2))
