@@ -44,4 +44,6 @@ def normal(shape: tuple[int, ...], device: torch.device) -> Tensor:
 @cache
 def _quantiles() -> Tensor:
     """(2^16,) the normal distribution's quantiles in the middle of as many bins of the same probability."""
-    return torch.special.ndtri((torch.arange(2**16, dtype=torch.float64) + 0.5) / 2**16).float()
+    share = (torch.arange(2**16, dtype=torch.float64) + 0.5) / 2**16
+    quantiles: Tensor = torch.special.ndtri(share)
+    return quantiles.float()

@@ -41,12 +41,12 @@ class GalaxyView(nn.Module):
         """
         self._refuse_channels(image.shape[1])
         count, size, frame = len(image), self.settings.view_px, (image.shape[-2], image.shape[-1])
-        maps = draw_maps(self.settings, copies * count, frame, image.device).unflatten(0, (copies, count))
-        matrices = draw_matrices(self.settings, copies * count, image.device).unflatten(0, (copies, count))
+        maps = draw_maps(self.settings, copies * count, frame, image.device).reshape(copies, count, 2, 3)
+        matrices = draw_matrices(self.settings, copies * count, image.device).reshape(copies, count, 4, 3)
         views = _empty((copies, count, image.shape[1], size, size), image)
         for rows in _blocks(image, copies * size**2):
             view = self._make(image[rows], maps[:, rows].flatten(0, 1), matrices[:, rows].flatten(0, 1))
-            views[:, rows] = view.unflatten(0, (copies, -1))
+            views[:, rows] = view.reshape(copies, -1, *view.shape[1:])
         return list(views)
 
     def _make(self, image: Tensor, maps: Tensor, matrices: Tensor) -> Tensor:
