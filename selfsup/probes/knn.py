@@ -17,6 +17,9 @@ from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import inner_validation, require_positive, require_share
 from selfsup.types import ConfigError, DataError
 
+_BLOCK = 8
+"""Columns of which the largest is found first: one pass in vector instructions instead of eight of comparisons."""
+
 
 class KNN(CatalogueProbe):
     """Weighted k-nearest-neighbour classification.
@@ -95,13 +98,32 @@ class KNN(CatalogueProbe):
         most = ks[-1]
         for start in range(0, len(queries), self.chunk_rows):
             similarity = queries[start : start + self.chunk_rows] @ bank.T
-            nearest = np.argpartition(-similarity, most - 1, axis=1)[:, :most]
-            values = np.take_along_axis(similarity, nearest, axis=1)
-            order = np.argsort(-values, axis=1, kind="stable")
-            nearest, values = (np.take_along_axis(part, order, axis=1) for part in (nearest, values))
+            nearest, values = largest(similarity, most)
             # Weights relative to the nearest one: the same vote, and no overflow however small the temperature.
             weight = np.exp((values - values[:, :1]) / self.temperature)
             yield np.cumsum(weight[:, :, None] * one_hot[nearest], axis=1)[:, np.array(ks) - 1]
+
+
+def largest(values: np.ndarray, count: int) -> tuple[np.ndarray, np.ndarray]:
+    """(B, N) -> (B, count) columns of the largest of each row, the largest first, and their values."""
+    columns = None
+    if values.shape[1] > _BLOCK * count:
+        # Columns in blocks: where there is one of the `count` largest, there is one of the `count` largest of blocks.
+        blocks = values.shape[1] // _BLOCK
+        tops = values[:, : blocks * _BLOCK].reshape(len(values), _BLOCK, blocks).max(axis=1)
+        best = _partition(tops, count)[:, None, :] + blocks * np.arange(_BLOCK)[:, None]
+        rest = np.arange(blocks * _BLOCK, values.shape[1])
+        columns = np.hstack([best.reshape(len(values), -1), np.broadcast_to(rest, (len(values), len(rest)))])
+        values = np.take_along_axis(values, columns, axis=1)
+    found = _partition(values, count)
+    found = np.take_along_axis(found, np.argsort(-np.take_along_axis(values, found, axis=1), axis=1, kind="stable"), 1)
+    values = np.take_along_axis(values, found, axis=1)
+    return found if columns is None else np.take_along_axis(columns, found, axis=1), values
+
+
+def _partition(values: np.ndarray, count: int) -> np.ndarray:
+    """(B, N) -> (B, count) columns of the largest of each row, in any order."""
+    return np.argpartition(values, values.shape[1] - count, axis=1)[:, -count:]
 
 
 def _confusions(votes: dict[int, np.ndarray], true: np.ndarray) -> dict[int, np.ndarray]:

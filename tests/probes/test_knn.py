@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from selfsup.catalogue import Catalogue
-from selfsup.probes.knn import KNN
+from selfsup.probes.knn import KNN, largest
 from selfsup.types import ConfigError, DataError
 
 YAML = {"column": "label", "ks": [1, 5, 20], "temperature": 0.07, "validation_share": 0.2, "chunk_rows": 16}
@@ -113,3 +113,11 @@ def test_every_k_above_train_is_refused():
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match=rf"probe\.knn\.{next(iter(wrong))}"):
         KNN(**YAML | wrong)
+
+
+@pytest.mark.parametrize(("columns", "count"), [(7, 7), (40, 5), (41, 5), (1003, 1), (1003, 20)])
+def test_the_largest_are_those_of_a_sort(columns, count):
+    values = np.random.default_rng(columns).normal(size=(6, columns))
+    found, sizes = largest(values, count)
+    assert np.array_equal(found, np.argsort(-values, axis=1)[:, :count])
+    assert np.array_equal(sizes, -np.sort(-values, axis=1)[:, :count])

@@ -1,6 +1,7 @@
 """A fit on the path is the fit that a cold start gives, and one that has not settled is told."""
 
 import numpy as np
+import pytest
 from sklearn.linear_model import LogisticRegression
 
 from selfsup.probes.logistic import logistic_path
@@ -34,3 +35,17 @@ def test_an_unsettled_fit_is_logged(caplog):
     caplog.clear()
     list(logistic_path(x, y, [1.0], balanced=True, max_iter=500))
     assert not caplog.text
+
+
+@pytest.mark.parametrize(("rows", "classes"), [(400, 2), (400, 4), (12, 2), (12, 3)])
+@pytest.mark.parametrize("c", [1e-3, 1.0])
+def test_features_that_vary_unequally_and_together_reach_scikit_learn_s_optimum(rows, classes, c):
+    rng = np.random.default_rng(rows + classes)
+    mixed = rng.normal(size=(20, 20)) * np.geomspace(1, 1e-3, 20)
+    x, y = 3 + rng.normal(size=(rows, 20)) @ mixed.T, np.arange(rows) % classes
+    x[:, :classes] += np.eye(classes)[y]
+    ((_, model),) = logistic_path(x, y + 5, [c], balanced=True, max_iter=500)
+    exact = LogisticRegression(C=c, class_weight="balanced", tol=1e-10, max_iter=100_000).fit(x, y + 5)
+    np.testing.assert_allclose(model.decision_function(x), exact.decision_function(x), atol=1e-3)
+    assert np.array_equal(model.classes_, exact.classes_)
+    assert model.coef_.shape == exact.coef_.shape
