@@ -10,9 +10,12 @@ J. Glob. Optim. 13, 455, equation 15) over the best rating y so far, with a trad
 
 from __future__ import annotations
 
+import os
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
+from scipy.linalg import solve_triangular
 from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -20,8 +23,8 @@ from sklearn.gaussian_process.kernels import RationalQuadratic, WhiteKernel
 
 from selfsup.types import ConfigError
 
-_TOGETHER = 8192
-"""Galaxies predicted at a time: with 200 ratings, 13 MB of covariances."""
+_TOGETHER = 2048
+"""Galaxies predicted at a time on each processor: with 200 ratings, 3 MB of covariances."""
 _FAR = -1e5
 """A z below which the bracket of the logarithm is its limit 1 / z^2 to all digits."""
 
@@ -73,12 +76,31 @@ def fit_interest(position: np.ndarray, rating: np.ndarray, bounds: Bounds) -> Ga
 
 
 def predict_interest(process: GaussianProcessRegressor, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """(N, K) -> mean and standard deviation (N,) float32 of the rating that each would get."""
+    """(N, K) -> mean and standard deviation (N,) float32 of the rating that each would get.
+
+    Rasmussen and Williams 2006, algorithm 2.1, as scikit-learn predicts, but some galaxies on each processor, and their
+    distances by a product of matrices.
+    """
     mean, std = np.empty((2, len(position)), dtype=np.float32)
-    for start in range(0, len(position), _TOGETHER):
+
+    def fill(start: int) -> None:
         part = slice(start, start + _TOGETHER)
-        mean[part], std[part] = process.predict(position[part].astype(np.float64), return_std=True)
+        covariance = _covariance(process, position[part].astype(np.float64))
+        mean[part] = covariance @ process.alpha_
+        told = np.square(solve_triangular(process.L_, covariance.T, lower=True, check_finite=False)).sum(axis=0)
+        std[part] = np.sqrt(np.maximum(1 + process.kernel_.k2.noise_level - told, 0))
+
+    with ThreadPoolExecutor(os.cpu_count()) as threads:
+        list(threads.map(fill, range(0, len(position), _TOGETHER)))
     return mean, std
+
+
+def _covariance(process: GaussianProcessRegressor, position: np.ndarray) -> np.ndarray:
+    """(N, K) -> (N, n) of the ratings there with the n that are known, without noise."""
+    known, kernel = process.X_train_, process.kernel_.k1
+    squared = np.square(position).sum(axis=1)[:, None] + np.square(known).sum(axis=1) - 2 * position @ known.T
+    reach = 2 * kernel.alpha * kernel.length_scale**2
+    return np.asarray(np.exp(-kernel.alpha * np.log1p(np.maximum(squared, 0) / reach)))
 
 
 def log_expected_improvement(mean: np.ndarray, std: np.ndarray, best: float, tradeoff: float) -> np.ndarray:

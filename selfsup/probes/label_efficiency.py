@@ -67,10 +67,11 @@ class LabelEfficiency(CatalogueProbe):
         # The mean and width of the features need no label, so even the smallest sample is scaled by all of train.
         scaler = StandardScaler().fit(fit.features.astype(np.float64))
         x, asked = (scaler.transform(rows.features.astype(np.float64)) for rows in (fit, score))
+        largest = [balanced_draw(fit.ids, fit.target, counts[-1], draw) for draw in range(self.draws)]
         curve: dict[str, list[float]] = {"labels": [], "draw": [], "auc": [], "balanced_accuracy": []}
         for n in counts:
-            for draw in range(self.draws):
-                sample = balanced_draw(fit.ids, fit.target, n, draw)
+            for draw, rows in enumerate(largest):
+                sample = rows.reshape(-1, counts[-1])[:, :n].ravel()
                 ((_, model),) = logistic_path(x[sample], fit.target[sample], [self.c], True, self.max_iter)
                 chances = np.zeros((len(asked), len(classes)))
                 chances[:, model.classes_] = model.predict_proba(asked)

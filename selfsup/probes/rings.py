@@ -11,7 +11,6 @@ from collections.abc import Sequence
 
 import numpy as np
 from scipy.special import expit
-from sklearn.metrics import roc_auc_score
 from sklearn.preprocessing import StandardScaler
 
 from selfsup.catalogue import Catalogue
@@ -20,6 +19,7 @@ from selfsup.probes.confusion import balanced_accuracy, confusion_counts
 from selfsup.probes.draws import affordable, balanced_draw
 from selfsup.probes.logistic import logistic_path
 from selfsup.probes.predictions import Predictions
+from selfsup.probes.roc import area
 from selfsup.probes.rows import Rows, read_classes
 from selfsup.probes.split import require_positive
 from selfsup.types import ConfigError, DataError
@@ -74,13 +74,14 @@ class Rings(CatalogueProbe):
         # The mean and width of the features need no label, so even the smallest sample is scaled by all of train.
         scaler = StandardScaler().fit(fit.features.astype(np.float64))
         x, asked = (scaler.transform(rows.features.astype(np.float64)) for rows in (fit, score))
-        height = self._heights(x, known, asked)
+        height = self._heights(x, [np.arange(len(x))], known, asked)[0]
         metrics = {f"{name}_all": value for name, value in _scores(height, true).items()}
         sizes = self._affordable(known)
+        # Asked about the others, so that the looked for come first: the order decides the last bits of a fit.
+        largest = [balanced_draw(fit.ids, ~known, sizes[-1], draw) for draw in range(self.draws if sizes else 0)]
         for n in sizes:
-            # Asked about the others, so that the looked for come first: the order decides the last bits of a fit.
-            samples = [balanced_draw(fit.ids, ~known, n, draw) for draw in range(self.draws)]
-            tried = [_scores(self._heights(x[sample], known[sample], asked), true) for sample in samples]
+            samples = [rows.reshape(2, -1)[:, :n].ravel() for rows in largest]
+            tried = [_scores(each, true) for each in self._heights(x, samples, known, asked)]
             for name in tried[0]:
                 values = [scores[name] for scores in tried]
                 metrics[f"{name}_n{n}_mean"] = float(np.mean(values))
@@ -121,17 +122,21 @@ class Rings(CatalogueProbe):
             )
         return sizes
 
-    def _heights(self, x: np.ndarray, known: np.ndarray, asked: np.ndarray) -> np.ndarray:
-        """Log-odds of the galaxies asked about."""
-        ((_, model),) = logistic_path(x, known, [self.c], True, self.max_iter)
-        height: np.ndarray = model.decision_function(asked)
-        return height
+    def _heights(
+        self, x: np.ndarray, samples: Sequence[np.ndarray], known: np.ndarray, asked: np.ndarray
+    ) -> np.ndarray:
+        """(F, N) log-odds of the galaxies asked about, after each of F samples of the rows."""
+        models = [
+            model for rows in samples for _, model in logistic_path(x[rows], known[rows], [self.c], True, self.max_iter)
+        ]
+        weight, bias = np.vstack([model.coef_ for model in models]), np.hstack([model.intercept_ for model in models])
+        return np.asarray(weight @ asked.T + bias[:, None])
 
 
 def _scores(height: np.ndarray, true: np.ndarray) -> dict[str, float]:
     confusion = confusion_counts(true.astype(np.int64), (height > 0).astype(np.int64), 2)
     return {
-        "auc": float(roc_auc_score(true, height)),
+        "auc": area(true, height),
         "balanced_accuracy": balanced_accuracy(confusion),
         "f1": float(2 * confusion[1, 1] / (confusion[1].sum() + confusion[:, 1].sum())),
     }

@@ -18,7 +18,11 @@ def hashed(ids: Sequence[str], salt: str) -> np.ndarray:
 
     Not a CRC: that is linear, so with ids of equal length every salt would shuffle them in nearly the same way.
     """
-    digests = (hashlib.blake2b(name.encode(), digest_size=8, key=salt.encode()).digest() for name in ids)
+    salted, digests = hashlib.blake2b(digest_size=8, key=salt.encode()), []
+    for name in ids:
+        each = salted.copy()  # the salt is taken in once
+        each.update(name.encode())
+        digests.append(each.digest())
     return np.frombuffer(b"".join(digests), dtype="<u8")
 
 

@@ -8,6 +8,7 @@ from sklearn.preprocessing import StandardScaler
 
 from selfsup.catalogue import Catalogue
 from selfsup.probes.rings import Rings
+from selfsup.probes.roc import area
 from selfsup.types import ConfigError, DataError
 
 YAML = {"column": "label", "n_per_class": [4, 16], "draws": 5, "c": 0.01, "positive": None, "max_iter": 1000}
@@ -109,3 +110,9 @@ def test_a_class_that_test_lacks_is_refused():
 def test_impossible_settings_are_refused(wrong):
     with pytest.raises(ConfigError, match=rf"probe\.rings\.{next(iter(wrong))}"):
         Rings(**YAML | wrong)
+
+
+def test_an_area_is_scikit_learn_s_with_equals_too():
+    rng = np.random.default_rng(0)
+    true, height = rng.random(200) < 0.3, rng.integers(0, 9, 200) / 3
+    assert area(true, height) == pytest.approx(roc_auc_score(true, height), abs=1e-12)
