@@ -20,6 +20,7 @@ from scipy.optimize import minimize
 from scipy.special import erfcx, log_ndtr
 from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RationalQuadratic, WhiteKernel
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from selfsup.types import ConfigError
 
@@ -71,8 +72,9 @@ def fit_interest(position: np.ndarray, rating: np.ndarray, bounds: Bounds) -> Ga
         value, gradient = process.log_marginal_likelihood(theta, eval_gradient=True, clone_kernel=False)
         return -value, -gradient
 
-    best = minimize(loss, kernel.theta, jac=True, bounds=kernel.bounds, method="L-BFGS-B").x
-    return GaussianProcessRegressor(kernel.clone_with_theta(best), optimizer=None).fit(x, y)
+    with threadpool_limits(1):  # on matrices so small, threads wait for each other longer than they work
+        best = minimize(loss, kernel.theta, jac=True, bounds=kernel.bounds, method="L-BFGS-B").x
+        return GaussianProcessRegressor(kernel.clone_with_theta(best), optimizer=None).fit(x, y)
 
 
 def predict_interest(process: GaussianProcessRegressor, position: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -90,7 +92,7 @@ def predict_interest(process: GaussianProcessRegressor, position: np.ndarray) ->
         told = np.square(solve_triangular(process.L_, covariance.T, lower=True, check_finite=False)).sum(axis=0)
         std[part] = np.sqrt(np.maximum(1 + process.kernel_.k2.noise_level - told, 0))
 
-    with ThreadPoolExecutor(os.cpu_count()) as threads:
+    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as threads:
         list(threads.map(fill, range(0, len(position), _TOGETHER)))
     return mean, std
 

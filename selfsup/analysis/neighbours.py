@@ -2,14 +2,15 @@
 
 Cosine compares directions (1 - cos), euclidean and manhattan (sum of the absolute differences, as the similarity search
 of Walmsley et al. 2022, MNRAS 513, 1581 does) compare places. The catalogue passes by in batches and a heap keeps the k
-nearest. Each distance is computed by itself in double precision, and equals are ordered by their ids, so that neither
-the size of a batch nor the order of the shards changes an answer.
+nearest. Which galaxies may be among them is estimated by a product of matrices in single precision; what is then said
+of these is computed for each by itself in double precision, and equals are ordered by their ids, so that neither the
+size of a batch nor the order of the shards changes an answer.
 """
 
 from __future__ import annotations
 
 import heapq
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -69,9 +70,10 @@ def nearest(
     where = where or Where({})
     for start, table in numbered(catalogue, ["embedding", *where.columns], batch_rows):
         meets = np.flatnonzero(where.mask(table))
-        far = distances(queries, embeddings(table)[meets], metric)
-        for i, row in enumerate(far):
-            best[i] = _merged(best[i], row, table["id"], start, meets, count)
+        points = embeddings(table)[meets]
+        for i, some in enumerate(_promising(queries, points, metric, count)):
+            far = distances(queries[i : i + 1], points[some], metric)[0]
+            best[i] = _merged(best[i], far, table["id"], start, meets[some], count)
         advance(len(table))
     return best
 
@@ -86,6 +88,21 @@ def distances(queries: np.ndarray, points: np.ndarray, metric: str) -> np.ndarra
         far /= 2  # 1 - cos = |q - x|^2 / 2 of unit vectors, which near 0 loses no digits
         far[~q.any(1)], far[:, ~x.any(1)] = 1, 1
     return far
+
+
+def _promising(queries: np.ndarray, points: np.ndarray, metric: str, count: int) -> Iterator[np.ndarray]:
+    """(Q, D), (n, D) -> for each query the rows among which its `count` nearest are."""
+    if metric == "manhattan" or count >= len(points):
+        yield from [np.arange(len(points))] * len(queries)
+        return
+    q, x = (unit(each) if metric == "cosine" else each for each in (queries, points))
+    q, x = q.astype(np.float32), x.astype(np.float32)
+    size = np.square(x).sum(axis=1)
+    estimates = size - 2 * (q @ x.T)  # less the size of the query, which is the same for all
+    for query, row in zip(q, estimates, strict=True):
+        # A sum of D products is off by D units in the last place at most (Higham 2002, equation 3.5).
+        doubt = 4 * len(query) * np.finfo(np.float32).eps * (size.max() + np.square(query).sum())
+        yield np.flatnonzero(row <= np.partition(row, count - 1)[count - 1] + doubt)
 
 
 def unit(vectors: np.ndarray) -> np.ndarray:

@@ -9,16 +9,21 @@ along others: where hundreds of steps were needed, ten are.
 
 import logging
 from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
 
 import numpy as np
 from scipy.linalg import cholesky, solve_triangular
 from scipy.optimize import minimize
 from scipy.special import expit, logsumexp
 from sklearn.linear_model import LogisticRegression
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
+_processors = ThreadpoolController()
 _log = logging.getLogger(__name__)
 _SETTLED = 1e-6
 """Largest slope of the mean loss that is left; in these coordinates the loss is then within about its square."""
+_WORTH_A_THREAD = 1_000_000
+"""Numbers below which threads wait for each other longer than they work."""
 
 
 def logistic_path(
@@ -31,8 +36,10 @@ def logistic_path(
     """
     problem = _Problem(features, target, balanced)
     layer = np.zeros((features.shape[1] + 1, problem.outputs))
+    small = features.size < _WORTH_A_THREAD
     for c in cs:
-        layer, steps = problem.solve(c, layer, max_iter)
+        with _processors.limit(limits=1, user_api="blas") if small else nullcontext():
+            layer, steps = problem.solve(c, layer, max_iter)
         if steps >= max_iter:
             _log.warning("Logistic regression with C=%g stopped after max_iter=%d steps: raise it.", c, max_iter)
         yield c, problem.model(c, layer, steps)

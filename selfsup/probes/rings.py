@@ -126,9 +126,8 @@ class Rings(CatalogueProbe):
         self, x: np.ndarray, samples: Sequence[np.ndarray], known: np.ndarray, asked: np.ndarray
     ) -> np.ndarray:
         """(F, N) log-odds of the galaxies asked about, after each of F samples of the rows."""
-        models = [
-            model for rows in samples for _, model in logistic_path(x[rows], known[rows], [self.c], True, self.max_iter)
-        ]
+        fits = (logistic_path(x[rows], known[rows], [self.c], True, self.max_iter) for rows in samples)
+        models = [model for path in fits for _, model in path]
         weight, bias = np.vstack([model.coef_ for model in models]), np.hstack([model.intercept_ for model in models])
         return np.asarray(weight @ asked.T + bias[:, None])
 
