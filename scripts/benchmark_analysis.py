@@ -21,6 +21,7 @@ from typing import Any
 import faiss
 import matplotlib.pyplot as plt
 import numpy as np
+import pyarrow.parquet as pq
 from benchmark_search import Mixture
 from omegaconf import OmegaConf
 from sklearn.gaussian_process import GaussianProcessRegressor
@@ -28,7 +29,7 @@ from sklearn.gaussian_process.kernels import RationalQuadratic, WhiteKernel
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
 from sklearn.model_selection import GridSearchCV, PredefinedSplit
-from sklearn.neighbors import NearestNeighbors
+from sklearn.neighbors import KNeighborsClassifier, NearestNeighbors
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -103,23 +104,22 @@ def knn(given: Galaxies) -> Comparison:
     """Balanced accuracy of every k of the probe, the k chosen on a part of train."""
     kept = settings("probe", "knn")
 
-    def votes(fit: np.ndarray, label: np.ndarray, asked: np.ndarray) -> dict[int, np.ndarray]:
-        found = NearestNeighbors(n_neighbors=max(kept["ks"]), metric="cosine", algorithm="brute").fit(fit)
-        distance, rows = found.kneighbors(asked)
-        weight = np.exp(-distance / kept["temperature"])[:, :, None] * np.eye(CLASSES)[label[rows]]
-        return {k: weight[:, :k].sum(axis=1).argmax(axis=1) for k in kept["ks"]}
+    def predicted(fit: np.ndarray, label: np.ndarray, asked: np.ndarray, k: int) -> np.ndarray:
+        weights = lambda distance: np.exp(-distance / kept["temperature"])  # noqa: E731
+        model = KNeighborsClassifier(k, weights=weights, algorithm="brute", metric="cosine")
+        return model.fit(fit, label).predict(asked)
 
     def theirs() -> dict[str, float]:
         held = inner_validation(given.train.ids, given.y, kept["validation_share"])
-        tried = votes(given.x[~held], given.y[~held], given.x[held])
+        tried = {k: predicted(given.x[~held], given.y[~held], given.x[held], k) for k in kept["ks"]}
         best = max(kept["ks"], key=lambda k: balanced_accuracy_score(given.y[held], tried[k]))
-        found = votes(given.x, given.y, given.asked)
+        found = {k: predicted(given.x, given.y, given.asked, k) for k in kept["ks"]}
         scores = {f"balanced_accuracy_k{k}": balanced_accuracy_score(given.true, each) for k, each in found.items()}
         return scores | {"k": best}
 
     probe = KNN(**kept)
     ours = lambda: probe(given.train, given.test).metrics  # noqa: E731
-    return Comparison("kNN probe", "scikit-learn, brute force", ours, theirs, largest, 2e-3)
+    return Comparison("kNN probe, four k", "KNeighborsClassifier, brute force", ours, theirs, largest, 2e-3)
 
 
 def linear(given: Galaxies) -> Comparison:
@@ -144,8 +144,13 @@ def linear(given: Galaxies) -> Comparison:
 
 
 def few_shot(given: Galaxies) -> Comparison:
-    """Means and deviations over three hundred fits."""
-    kept = settings("probe", "rings") | {"column": "ring", "draws": 100}
+    """Means and deviations over hundreds of fits; the peer need not draw its samples."""
+    kept = settings("probe", "rings") | {"column": "ring", "draws": 20, "n_per_class": list(range(8, 128, 8))}
+    others = given.train.column("ring") == 0
+    samples = {
+        n: [balanced_draw(given.train.ids, others, n, draw) for draw in range(kept["draws"])]
+        for n in kept["n_per_class"]
+    }
 
     def theirs() -> dict[str, float]:
         scaler, ring = StandardScaler().fit(given.x), given.train.column("ring") == 1
@@ -153,15 +158,15 @@ def few_shot(given: Galaxies) -> Comparison:
         model = LogisticRegression(C=kept["c"], class_weight="balanced", max_iter=kept["max_iter"])
         metrics = {"auc_all": roc_auc_score(true, model.fit(x, ring).decision_function(asked))}
         for n in kept["n_per_class"]:
-            samples = [balanced_draw(given.train.ids, ~ring, n, draw) for draw in range(kept["draws"])]
-            heights = [model.fit(x[rows], ring[rows]).decision_function(asked) for rows in samples]
+            heights = [model.fit(x[rows], ring[rows]).decision_function(asked) for rows in samples[n]]
             areas = [roc_auc_score(true, height) for height in heights]
             metrics |= {f"auc_n{n}_mean": np.mean(areas), f"auc_n{n}_std": np.std(areas, ddof=1)}
         return metrics
 
     probe = Rings(**kept)
     ours = lambda: probe(given.train, given.test).metrics  # noqa: E731
-    return Comparison("few-shot, 301 fits", "scikit-learn", ours, theirs, largest, 1e-3)
+    what = f"few-shot, {sum(map(len, samples.values())) + 1} fits"
+    return Comparison(what, "scikit-learn, samples given", ours, theirs, largest, 1e-3)
 
 
 def hunt(given: Galaxies) -> Comparison:
@@ -226,19 +231,23 @@ def search(given: Galaxies, exact: bool) -> Comparison:
     asked = queries / np.linalg.norm(queries, axis=1, keepdims=True)
     flat = faiss.IndexFlatIP(unit.shape[1])
     flat.add(unit)
-    brute = NearestNeighbors(n_neighbors=10, metric="cosine", algorithm="brute").fit(given.x)
 
     def ours() -> np.ndarray:
         found = nearest(catalogue, queries, 10, "cosine") if exact else index.nearest(queries, 10, effort)
         return np.array([[each.row for each in one] for one in found])
 
     def theirs() -> np.ndarray:
-        return brute.kneighbors(queries, return_distance=False) if exact else flat.search(asked, 10)[1]
+        if not exact:
+            return flat.search(asked, 10)[1]
+        column = pq.read_table(folder / "all.parquet", columns=["embedding"])["embedding"].combine_chunks()
+        known = column.flatten().to_numpy().reshape(len(column), -1)
+        brute = NearestNeighbors(n_neighbors=10, metric="cosine", algorithm="brute").fit(known)
+        return brute.kneighbors(queries, return_distance=False)
 
     def differ(a: np.ndarray, b: np.ndarray) -> float:
         return 1 - float((a[:, :, None] == b[:, None, :]).any(axis=2).mean())
 
-    how, peer = ("exact, from Parquet", "scikit-learn, in memory") if exact else ("by index", "faiss IndexFlatIP")
+    how, peer = ("exact, from Parquet", "pyarrow, scikit-learn") if exact else ("by index", "faiss IndexFlatIP")
     return Comparison(f"search, {how}", peer, ours, theirs, differ, 0.0 if exact else 0.05)
 
 
@@ -298,6 +307,7 @@ def main() -> None:
         found = measured(COMPARISONS[name](given), args.rounds) | {"rows": args.rows, "dim": args.dim}
         kept[name] = found
         if args.out:
+            args.out.parent.mkdir(parents=True, exist_ok=True)
             args.out.write_text(json.dumps(kept, indent=2) + "\n")
             drawn({each: kept[each] for each in COMPARISONS if each in kept}, args.out.with_suffix(".png"))
 
