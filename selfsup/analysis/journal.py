@@ -16,11 +16,11 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import BinaryIO, cast
 
-from selfsup.durable import append, sync_folder
+from selfsup.durable import append, naming, sync_folder
 from selfsup.types import DataError
 
 LEAST, MOST = 0.0, 5.0
@@ -38,7 +38,7 @@ class Entry:
         sequence: ascending from 1.
         id: of the galaxy.
         rating: 0 to 5, `WITHDRAWN` or `OFFERED`.
-        when: in UTC, ISO 8601.
+        when: in UTC, ISO 8601; the same for what was added at once, and for nothing else of the same writer.
         who: said so.
     """
 
@@ -88,17 +88,17 @@ class Journal:
             OSError: the disk is full; nothing was added.
         """
         checked = [(name, _validated(name, rating)) for name, rating in said]
-        when = datetime.now(UTC).isoformat(timespec="milliseconds")
         with self._locked("ab+", fcntl.LOCK_EX) as stream:
             if self._catch_up(stream):
                 os.ftruncate(stream.fileno(), self._read_bytes)  # so that the next line begins at the start of one
             if not self._entries:  # perhaps whoever made the file died before its name was on the disk
                 sync_folder(self.path.parent)
                 sync_folder(self.path.parent.parent)
-            first = self._entries[-1].sequence + 1 if self._entries else 1
+            first, when = self._entries[-1].sequence + 1 if self._entries else 1, self._now()
             new = [Entry(first + i, name, rating, when, who) for i, (name, rating) in enumerate(checked)]
             lines = "".join(f"{json.dumps(asdict(entry))}\n" for entry in new).encode()
-            append(stream, lines, self._read_bytes)
+            with naming(self.path):
+                append(stream, lines, self._read_bytes)
             self._read_bytes += len(lines)
         self._entries += new
         return new
@@ -110,6 +110,13 @@ class Journal:
         with self.path.open(mode) as stream:
             fcntl.flock(stream, lock)
             yield cast("BinaryIO", stream)
+
+    def _now(self) -> str:
+        """The time, and never that of the last line: what was said at once is told by its time."""
+        now = datetime.now(UTC)
+        if self._entries and self._entries[-1].when == now.isoformat(timespec="microseconds"):
+            now += timedelta(microseconds=1)
+        return now.isoformat(timespec="microseconds")
 
     def _catch_up(self, stream: BinaryIO) -> bytes:
         """Read the lines that are new -> what stands after the last whole one."""

@@ -10,6 +10,8 @@ import tempfile
 import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import attrgetter
 from pathlib import Path
 from typing import Any
 
@@ -172,8 +174,10 @@ class Hunting:
         """Rows of the galaxies that were offered last, also those that have been rated since; none at the end."""
         if self._is_over:
             return []
-        offers = [entry for entry in entries if entry.rating == OFFERED and entry.who == self._settings.who]
-        last = [entry.id for entry in offers if entry.when == offers[-1].when]  # a batch is offered at once
+        offers = (entry for entry in entries if entry.rating == OFFERED and entry.who == self._settings.who)
+        last: list[str] = []
+        for _, batch in groupby(offers, attrgetter("when")):  # a batch is offered at once
+            last = [entry.id for entry in batch]
         rows = self._table.find(last).tolist() if last else self._first
         return [row for row in rows if row >= 0]
 

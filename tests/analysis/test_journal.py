@@ -8,6 +8,8 @@ import signal
 import subprocess
 import sys
 import time
+from datetime import datetime
+from itertools import groupby
 
 import pytest
 
@@ -49,11 +51,25 @@ def test_the_latest_rating_counts_and_everything_is_kept(journal):
     ]
 
 
+def test_what_was_said_at_once_is_told_by_its_time_also_where_the_clock_stands_still(journal, monkeypatch):
+    class Clock(datetime):
+        @classmethod
+        def now(cls, zone=None):
+            return cls(2026, 1, 2, 3, 4, 5, tzinfo=zone)
+
+    monkeypatch.setattr("selfsup.analysis.journal.datetime", Clock)
+    for batch in (["a", "b"], ["c"], ["d", "e"]):
+        journal.add([(name, OFFERED) for name in batch], "ann")
+    times = [entry.when for entry in Journal(journal.path).entries()]
+    assert [len(list(batch)) for _, batch in groupby(times)] == [2, 1, 2]
+
+
 def test_a_journal_that_is_not_there_is_empty_and_reading_does_not_make_it(journal):
     assert journal.ratings() == {}
     assert not journal.path.parent.exists()
 
 
+@pytest.mark.promise("inputs")
 @pytest.mark.parametrize("rating", [-1, 5.1, float("nan"), float("inf"), True, "3", None])
 def test_what_is_no_rating_is_refused_and_nothing_is_written(journal, rating):
     journal.add([("a", 1)], "ann")
@@ -62,6 +78,7 @@ def test_what_is_no_rating_is_refused_and_nothing_is_written(journal, rating):
     assert Journal(journal.path).ratings() == {"a": 1.0}
 
 
+@pytest.mark.promise("kills", faults=3)
 def test_a_line_is_whole_on_the_disk_before_it_is_acknowledged(journal, monkeypatch):
     forced = []
     real = os.fsync
@@ -77,6 +94,7 @@ def test_a_line_is_whole_on_the_disk_before_it_is_acknowledged(journal, monkeypa
         assert forced[-1] == number + 1
 
 
+@pytest.mark.promise("kills", faults=14)
 def test_half_a_line_is_dropped_wherever_it_is_cut(journal, caplog):
     journal.add([("a", 1), ("ü\n", 2)], "ann")
     whole = journal.path.read_bytes()
@@ -92,6 +110,7 @@ def test_half_a_line_is_dropped_wherever_it_is_cut(journal, caplog):
         assert [entry.sequence for entry in Journal(journal.path).entries()] == [1, 2]
 
 
+@pytest.mark.promise("kills")
 @pytest.mark.parametrize("line", [b"no json", b'{"id": "a"}', b"\0\0\0", b'{"sequence": 1, "id": "z", "rating": 9}'])
 def test_a_broken_line_in_the_middle_is_an_error_that_names_it(journal, line):
     journal.add([("a", 1)], "ann")
@@ -101,6 +120,7 @@ def test_a_broken_line_in_the_middle_is_an_error_that_names_it(journal, line):
         Journal(journal.path).ratings()
 
 
+@pytest.mark.promise("writers")
 def test_lines_out_of_order_are_an_error(journal):
     journal.add([("a", 1)], "ann")
     journal.path.write_bytes(journal.path.read_bytes() * 2)
@@ -108,6 +128,7 @@ def test_lines_out_of_order_are_an_error(journal):
         Journal(journal.path).entries()
 
 
+@pytest.mark.promise("disk")
 def test_a_full_disk_adds_nothing_and_spoils_nothing(journal):
     journal.add([("a", 1)], "ann")
     before, limits = journal.path.read_bytes(), resource.getrlimit(resource.RLIMIT_FSIZE)
@@ -122,6 +143,7 @@ def test_a_full_disk_adds_nothing_and_spoils_nothing(journal):
     assert Journal(journal.path).ratings() == {"a": 1.0, "b": 2.0}
 
 
+@pytest.mark.promise("writers")
 def test_editors_at_once_lose_nothing(journal):
     editors = [editor(journal, who, 60) for who in ("ann", "bob", "cat")]
     mine = [journal.add([(f"me-{number}", 0)], "me") for number in range(60)]
@@ -133,6 +155,7 @@ def test_editors_at_once_lose_nothing(journal):
     assert len(mine) == 60
 
 
+@pytest.mark.promise("kills", faults=8)
 def test_a_killed_editor_loses_nothing_that_was_acknowledged(journal):
     chance = random.Random(0)
     for life in range(8):
