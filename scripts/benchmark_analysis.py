@@ -198,6 +198,7 @@ def umap_map(given: Galaxies) -> Comparison:
 
     kept = settings("task/layout", "default")
     points = principal_components([given.x], kept["components"])(given.x).astype(np.float32)
+    umap_learn.UMAP(n_neighbors=5).fit(points[:5000])  # compiles, once a process; fewer points go another way
 
     def ours() -> np.ndarray:
         inside = sample_of(len(points), kept["fit_galaxies"], 0)

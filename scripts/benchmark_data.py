@@ -29,8 +29,8 @@ from selfsup.data.decode import read_image
 from selfsup.data.galaxy_challenge import GalaxyChallenge
 from selfsup.data.packed import pack
 from selfsup.data.pictures import FilePictures
-from selfsup.data.processors import processors
 from selfsup.data.source import find_images
+from selfsup.processors import processors
 
 Works = dict[str, Callable[[], object]]
 

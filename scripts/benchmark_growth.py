@@ -126,13 +126,13 @@ def measure(step: str, rows: int, folder: Path) -> dict[str, float]:
 
 
 def slope(of: dict[str, dict[str, float]]) -> tuple[float, float]:
-    """Exponent, and seconds for each further galaxy, of the two largest surveys."""
+    """Exponent, and seconds for each further galaxy, of the two largest surveys; none where no growth is seen."""
     least, *_ = sizes = sorted(map(int, of))
     start = of[str(least)]["seconds"]
     two = [(rows, of[str(rows)]["seconds"]) for rows in sizes[-2:]]
     (n, a), (m, b) = two
-    exponent = np.log((b - start) / (a - start)) / np.log(m / n) if a > start else float("nan")
-    return float(exponent), (b - a) / (m - n)
+    exponent = np.log((b - start) / (a - start)) / np.log(m / n) if b > a > start else 0.0
+    return float(exponent), max(0.0, b - a) / (m - n)
 
 
 def draw(figures: dict[str, Any], file: Path) -> None:

@@ -4,7 +4,7 @@
 questions of Galaxy Zoo 2, torchvision transforms in loader workers. Votes are drawn at random: they cost what real
 ones cost. Other than its defaults: the size of the views, and no GPU.
 
-    uv venv peer; uv pip install --python peer zoobot lightning
+    uv venv peer; uv pip install --python peer "zoobot[pytorch]"
     peer/bin/python scripts/peer_zoobot.py DIR_OF_IMAGES
 """
 
