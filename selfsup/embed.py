@@ -110,6 +110,7 @@ def load_objective(checkpoint: Path, trust: Sequence[str] = (), symmetries: int 
         DataError: the file is torn, or its weights are not those of its configuration.
     """
     saved = read_checkpoint(checkpoint)
+    _require_parts(saved, checkpoint)
     cfg = OmegaConf.create(saved["config"])
     if "pretrained" in cfg.encoder:
         cfg.encoder.pretrained = False  # the weights are here: none need to be fetched
@@ -121,10 +122,24 @@ def load_objective(checkpoint: Path, trust: Sequence[str] = (), symmetries: int 
         objective.load_state_dict(weights)
     except RuntimeError as error:
         raise DataError(f"{checkpoint}: the weights do not fit their configuration: {error}") from error
-    if cfg.trainer.channels_last:  # as in the training: the memory format decides the last bits of a convolution
+    if cfg.trainer.get("channels_last"):  # as in the training: the memory format decides the last bits of a convolution
         objective.to(memory_format=torch.channels_last)
     make_symmetric(objective, symmetries)
     return objective.eval().requires_grad_(False)
+
+
+def _require_parts(saved: Mapping[str, Any], checkpoint: Path) -> None:
+    """Raise DataError where a checkpoint lacks what makes an objective of it."""
+    config, weights = saved["config"], saved.get("state_dict")
+    lacking = [name for name in ("encoder", "objective", "trainer") if not isinstance(config.get(name), dict)]
+    if lacking:
+        raise DataError(
+            f"{checkpoint}: not the checkpoint of a training (no {', '.join(lacking)} in its configuration)"
+        )
+    if not isinstance(weights, dict):
+        raise DataError(f"{checkpoint}: not the checkpoint of a training (no weights)")
+    if not all(isinstance(name, str) and isinstance(value, Tensor) for name, value in weights.items()):
+        raise DataError(f"{checkpoint}: not the checkpoint of a training (weights that are no tensors)")
 
 
 def load_encoder(checkpoint: Path, trust: Sequence[str] = (), symmetries: int = 1) -> Encoder:

@@ -59,6 +59,19 @@ class Encoder(nn.Module, ABC):
         return [[self]]
 
 
+class Wrapped(Encoder):
+    """Another encoder, asked in a way of its own. It has no weights.
+
+    Args:
+        encoder: the one that is asked; it stays as it is, and normalises the picture itself.
+    """
+
+    def __init__(self, encoder: Encoder) -> None:
+        super().__init__(encoder.mean.shape[1], mean=0.0, std=1.0)
+        self.encoder = encoder
+        self.dim = encoder.dim
+
+
 class TokenEncoder(Encoder):
     """An encoder that sees an image as a sequence of patches, so that some of them can be left out (MAE).
 

@@ -11,25 +11,15 @@ from collections.abc import Callable
 import torch
 from torch import Tensor, nn
 
-from selfsup.encoders.base import Encoder
+from selfsup.encoders.base import Encoder, Wrapped
 from selfsup.types import ConfigError
 
 ORIENTATIONS = [(quarters, mirrored) for mirrored in (False, True) for quarters in range(4)]
 """The 8 elements of D4: quarter turns, and whether a flip follows them."""
 
 
-class Symmetric(Encoder):
-    """The mean of another encoder over the 8 orientations of the picture, at 8 times its cost. It has no weights."""
-
-    def __init__(self, encoder: Encoder) -> None:
-        """Wrap an encoder, which stays as it is.
-
-        Args:
-            encoder: the one that is asked; it normalises the picture itself.
-        """
-        super().__init__(encoder.mean.shape[1], mean=0.0, std=1.0)
-        self.encoder = encoder
-        self.dim = encoder.dim
+class Symmetric(Wrapped):
+    """The mean of another encoder over the 8 orientations of the picture, at 8 times its cost."""
 
     def forward(self, image: Tensor) -> Tensor:
         """(B, C, H, W) -> (B, D), the same for all 8 orientations."""

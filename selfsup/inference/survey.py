@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from selfsup.catalogue import Catalogue
+from selfsup.data.exhausted import memory_named
 from selfsup.data.packing import Fault, check_share
 from selfsup.data.pictures import Pictures
 from selfsup.data.progress import Work, reported
@@ -59,7 +60,7 @@ class Survey:
         """Make the shards that nobody else makes, and finish -> the manifest.
 
         Raises:
-            DataError: too many pictures are unreadable.
+            DataError: too many pictures are unreadable, or there is too little memory.
         """
         unreadable: list[Fault] = []
         with reported(shards.plan.count, WORK) as advance:
@@ -67,7 +68,9 @@ class Survey:
             advance(done)
             for number in shards.claimed(first_shard(len(shards.plan), os.environ)):
                 feed = Feed(self.pictures, shards.plan.rows_of(number), self.batch_size)
-                shards.write(number, self._catalogue(feed, describe(feed), shards.plan.provenance), feed.unreadable)
+                with memory_named(f"lower task.batch_size ({self.batch_size} now) or task.rows_per_shard"):
+                    made = self._catalogue(feed, describe(feed), shards.plan.provenance)
+                shards.write(number, made, feed.unreadable)
                 unreadable += feed.unreadable
                 if unreadable:
                     check_share(unreadable, shards.plan.count, self.max_unreadable_share)

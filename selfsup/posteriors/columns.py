@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import numpy as np
 
 from selfsup.posteriors.posterior import Posterior, tails
+from selfsup.processors import processors
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,7 +50,7 @@ class Columns:
             columns |= {f"{answer}_mean": mean[:, i], f"{answer}_error": error[:, i]}
             columns |= {f"{answer}_low": interval[:, i, 0], f"{answer}_high": interval[:, i, 1]}
         settings = self.volunteers, self.exact_up_to, self.draws, self.seed
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with ThreadPoolExecutor(processors()) as threads:
             told = list(threads.map(lambda question: found.mutual_information(question, *settings), found.tree.slices))
         for i, (question, information) in enumerate(zip(found.tree.slices, told, strict=True)):
             columns[f"{question}_asked"] = asked[:, i]

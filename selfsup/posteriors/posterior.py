@@ -10,7 +10,6 @@ and the mixture is of the products.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
@@ -24,6 +23,7 @@ from scipy.special import logsumexp
 from selfsup.posteriors.beta_mixture import quantile
 from selfsup.posteriors.dirichlet_multinomial import Counts, Table, draw, log_pmf, marginal
 from selfsup.posteriors.information import Information, mutual_information
+from selfsup.processors import processors
 from selfsup.types import ConfigError, DataError
 from selfsup.votes import QuestionTree
 
@@ -112,7 +112,7 @@ class Posterior:
             for end, share in enumerate(tails(level)):
                 found[rows, :, end] = quantile(*flat, share).reshape(alpha.shape[1:])
 
-        with ThreadPoolExecutor(os.cpu_count()) as threads:
+        with ThreadPoolExecutor(processors()) as threads:
             list(threads.map(fill, self._parts()))
         return found
 

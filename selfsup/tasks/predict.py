@@ -7,6 +7,7 @@ from omegaconf import DictConfig
 
 from selfsup.dropout import describe, head_of
 from selfsup.inference.folded import folded
+from selfsup.inference.precision import in_precision
 from selfsup.inference.shards import require_folder
 from selfsup.inference.survey import Said
 from selfsup.posteriors.columns import Columns
@@ -17,7 +18,7 @@ from selfsup.types import Batch
 
 # The networks are the checkpoints'; the data node is checked when its size is known.
 USES = ()
-SAYS = ("symmetries", "passes", "level", "volunteers", "exact_up_to", "draws")
+SAYS = ("symmetries", "precision", "passes", "level", "volunteers", "exact_up_to", "draws")
 """What the columns depend on, beside the networks and the seed."""
 
 
@@ -36,7 +37,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     networks = read_networks(cfg)
     made_of = {"networks": [weights_digest(one) for one in networks.objectives], "seed": cfg.seed}
     for head in map(head_of, networks.objectives):
-        head.encoder = folded(head.encoder, networks.data.size_px)
+        head.encoder = in_precision(folded(head.encoder, networks.data.size_px), task.precision)
     accelerated(*networks.objectives)
 
     def say(batches: Iterable[Batch]) -> Said:

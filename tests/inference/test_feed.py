@@ -56,6 +56,7 @@ def test_items_are_made_ahead_of_the_one_asked_for_by_another_thread():
     assert threading.current_thread() not in {thread for _, thread in made}
 
 
+@pytest.mark.promise("hostile")
 def test_what_goes_wrong_there_goes_wrong_here():
     def items():
         yield 1

@@ -17,6 +17,7 @@ def state(task, environment):
     return subprocess.run(asked, env=environment, capture_output=True, text=True, check=False).stdout.strip()
 
 
+@pytest.mark.promise("writers")
 def test_an_array_embeds_every_galaxy_once(slurm, galaxies, checkpoint, tmp_path):
     trained = checkpoint("data.size_px=32")
     command = [sys.executable, "-m", "selfsup", "task=embed", f"task.checkpoint={trained}", "data=images"]

@@ -58,6 +58,7 @@ def test_the_name_is_given_when_all_shards_are_there_and_not_before(tmp_path):
     assert work(tmp_path / "out") == []
 
 
+@pytest.mark.promise("writers")
 def test_a_shard_that_another_worker_makes_is_left_to_it(tmp_path):
     one, other = (Shards(tmp_path / "out", PLAN) for _ in range(2))
     first, second = one.claimed(), other.claimed()
@@ -74,6 +75,7 @@ def test_workers_begin_where_they_are_told(tmp_path):
     assert next(Shards(tmp_path / "out", PLAN).claimed(5)) == 5
 
 
+@pytest.mark.promise("writers")
 @pytest.mark.parametrize("workers", [2, 3])
 def test_workers_share_the_shards_and_one_gives_the_name(tmp_path, workers):
     context = multiprocessing.get_context("forkserver")
@@ -84,6 +86,7 @@ def test_workers_share_the_shards_and_one_gives_the_name(tmp_path, workers):
     assert Catalogue.open(tmp_path / "out").ids == [f"g{row}" for row in range(COUNT)]
 
 
+@pytest.mark.promise("kills", faults=10)
 def test_killed_at_any_time_it_ends_with_the_same_bytes(tmp_path):
     work(tmp_path / "whole")
     context, rng = multiprocessing.get_context("forkserver"), np.random.default_rng(0)
@@ -102,6 +105,7 @@ def test_killed_at_any_time_it_ends_with_the_same_bytes(tmp_path):
     assert [file.read_bytes() for file in found] == [file.read_bytes() for file in whole]
 
 
+@pytest.mark.promise("writers")
 @pytest.mark.parametrize("finished", [True, False])
 @pytest.mark.parametrize(
     ("other", "named"),
@@ -118,6 +122,7 @@ def test_another_catalogue_is_refused(tmp_path, other, named, finished):
         Shards(tmp_path / "out", other)
 
 
+@pytest.mark.promise("writers", faults=2)
 def test_a_folder_of_something_else_and_a_file_are_refused(tmp_path):
     (tmp_path / "out").mkdir()
     Shards(tmp_path / "out", PLAN)  # an empty folder is a place
@@ -130,6 +135,7 @@ def test_a_folder_of_something_else_and_a_file_are_refused(tmp_path):
         Plan(1, 0, {}, {})
 
 
+@pytest.mark.promise("hostile")
 def test_too_many_unreadable_ones_are_named_and_what_is_made_is_kept(tmp_path):
     shards = Shards(tmp_path / "out", PLAN)
     for number in shards.claimed():

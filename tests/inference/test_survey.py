@@ -41,6 +41,7 @@ def described(galaxies, tmp_path, describe=levels, share=0.5, first=1, rows=3):
     return survey.describe(Shards(tmp_path / "out", plan), describe)
 
 
+@pytest.mark.promise("hostile")
 def test_the_readable_ones_are_described_with_their_columns(galaxies, tmp_path):
     manifest = described(galaxies, tmp_path)
     kept = [number for number in range(COUNT) if number not in TORN]
@@ -54,12 +55,14 @@ def test_the_readable_ones_are_described_with_their_columns(galaxies, tmp_path):
     assert manifest["unreadable"] == len(TORN)
 
 
+@pytest.mark.promise("hostile")
 def test_a_galaxy_that_cannot_be_read_moves_no_other_into_another_shard(galaxies, tmp_path):
     described(galaxies, tmp_path, rows=4)
     parts = [Catalogue.open(file).ids for file in sorted((tmp_path / "out").glob("part-*"))]
     assert parts == [["g0", "g1", "g2", "g3"], ["g7"], ["g8", "g9", "g10", "g11"], []]
 
 
+@pytest.mark.promise("kills")
 def test_what_is_made_when_a_network_fails_is_not_made_again(galaxies, tmp_path):
     seen = []
 
@@ -76,6 +79,7 @@ def test_what_is_made_when_a_network_fails_is_not_made_again(galaxies, tmp_path)
     assert seen == [[0, 10, 20], [30], [70, 80], [70, 80], [90, 100, 110], []]
 
 
+@pytest.mark.promise("hostile")
 def test_a_survey_of_which_too_little_can_be_read_stops_early(galaxies, tmp_path):
     seen = []
 
