@@ -67,7 +67,7 @@ class Index:
         self.metric = metric
         with pa.ipc.open_file(pa.memory_map(str(folder / IDS))) as ids:
             self._ids = [ids.get_batch(i).column(0) for i in range(ids.num_record_batches)]
-        self._embedding = np.load(folder / EMBEDDING, mmap_mode="r")
+        self._embedding = np.load(folder / EMBEDDING, mmap_mode="r", allow_pickle=False)
         self._blocks = [faiss.read_index(str(file), faiss.IO_FLAG_MMAP) for file in sorted(folder.glob("*.faiss"))]
         for block in self._blocks:  # threads that read ahead cost ten times what the search does
             faiss.downcast_InvertedLists(block.invlists).prefetch_nthread = 0

@@ -10,7 +10,6 @@ J. Glob. Optim. 13, 455, equation 15) over the best rating y so far, with a trad
 
 from __future__ import annotations
 
-import os
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,6 +21,7 @@ from sklearn.gaussian_process import GaussianProcessRegressor
 from sklearn.gaussian_process.kernels import RationalQuadratic, WhiteKernel
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from selfsup.processors import processors
 from selfsup.types import ConfigError
 
 _TOGETHER = 2048
@@ -92,7 +92,7 @@ def predict_interest(process: GaussianProcessRegressor, position: np.ndarray) ->
         told = np.square(solve_triangular(process.L_, covariance.T, lower=True, check_finite=False)).sum(axis=0)
         std[part] = np.sqrt(np.maximum(1 + process.kernel_.k2.noise_level - told, 0))
 
-    with threadpool_limits(1), ThreadPoolExecutor(os.cpu_count()) as threads:
+    with threadpool_limits(1), ThreadPoolExecutor(processors()) as threads:
         list(threads.map(fill, range(0, len(position), _TOGETHER)))
     return mean, std
 

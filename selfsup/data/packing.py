@@ -25,6 +25,7 @@ from selfsup.data.decode import Unreadable
 from selfsup.data.pictures import Pictures
 from selfsup.data.progress import reported
 from selfsup.durable import sync_folder, synced
+from selfsup.spreadsheet import guarded
 from selfsup.types import DataError
 
 _log = logging.getLogger(__name__)
@@ -32,7 +33,7 @@ _log = logging.getLogger(__name__)
 Fault = tuple[str, str, str]
 """Galaxy id, where its picture comes from, what is wrong with it."""
 
-FORMAT = 1
+FORMAT = 2
 """Raised when the same files would give other bytes: it is part of the digest."""
 
 _LISTED = 10
@@ -107,15 +108,15 @@ def _write_header(stream: BinaryIO, count: int, size_px: int) -> int:
 
 
 def _write(file: Path, text: str) -> None:
-    """Write and wait for the disk; names of files that are no text keep their bytes."""
+    """Write and wait for the disk."""
     with synced(file) as stream:
-        stream.write(text.encode(errors="surrogateescape"))
+        stream.write(text.encode(errors="backslashreplace"))
 
 
 def listed(unreadable: list[Fault]) -> str:
-    """A table of what cannot be read, as CSV."""
+    """A table of what cannot be read, as CSV whose cells no spreadsheet runs."""
     text = io.StringIO(newline="")
-    csv.writer(text).writerows([("id", "file", "reason"), *unreadable])
+    csv.writer(text).writerows([("id", "file", "reason"), *(map(guarded, fault) for fault in unreadable)])
     return text.getvalue()
 
 

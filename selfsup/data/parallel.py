@@ -7,9 +7,10 @@ from contextlib import contextmanager
 from typing import Any, Generic, TypeVar
 
 import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
-from selfsup.data.processors import processors
+from selfsup.data.attended import Attended
+from selfsup.processors import processors
 
 T = TypeVar("T")
 
@@ -27,11 +28,11 @@ def in_order(work: Callable[[int], T], count: int, processes: int | None = None)
     """
     if processes is None:
         processes = processors() if count >= _FEWEST_TASKS and processors() > 1 else 0
-    loader = DataLoader(
+    loader = Attended(
         _Tasks(work, count),
+        processes,
         sampler=range(count),
         batch_size=None,
-        num_workers=processes,
         collate_fn=_as_it_is,
         # Its own, so that the loader takes nothing from the generator that a training draws from.
         generator=torch.Generator(),

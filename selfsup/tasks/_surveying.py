@@ -22,6 +22,8 @@ from selfsup.tasks._plain import plain
 from selfsup.versions import versions
 
 log = logging.getLogger(__name__)
+NAMED = ("name", "checkpoint", "checkpoints", "symmetries", "precision")
+"""Settings that a catalogue names."""
 PACKAGES = ("selfsup", "torch", "numpy")
 """Whose versions a catalogue names."""
 
@@ -52,7 +54,7 @@ def survey(cfg: DictConfig, data: DictConfig, describe: Describe, made_of: Mappi
         pictures = PackedPictures(pictures, pack(pictures, source.cache, source.max_unreadable_share))
     depends = {**made_of, "data": _pictured(plain(data)), "galaxies": _digest(found.ids), "batch": cfg.task.batch_size}
     provenance = {
-        **{name: plain(cfg.task).get(name) for name in ("name", "checkpoint", "checkpoints", "symmetries")},
+        **{name: plain(cfg.task).get(name) for name in NAMED},
         **{"size_px": source.size_px, "folder": source.folder, "data": plain(data), "made_of": depends},
         "versions": versions(PACKAGES),
     }

@@ -20,9 +20,9 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
-from selfsup.data.processors import processors
+from selfsup.processors import processors
 from selfsup.signals import listening
-from selfsup.training.interruption import SIGNALS, how_to_go_on
+from selfsup.stopping import SIGNALS, how_to_go_on
 from selfsup.training.ranks import environment
 from selfsup.types import RESUMABLE, Interrupted
 

@@ -46,6 +46,7 @@ def test_they_know_each_other_and_the_first_ones_scores_come_back(each, tmp_path
         assert "'MASTER_ADDR': '127.0.0.1'" in told
 
 
+@pytest.mark.promise("ranks")
 def test_one_that_fails_ends_those_that_wait_for_it(each):
     begun = time.monotonic()
     with pytest.raises(SystemExit) as end:
@@ -54,12 +55,14 @@ def test_one_that_fails_ends_those_that_wait_for_it(each):
     assert time.monotonic() - begun < 30
 
 
+@pytest.mark.promise("ranks")
 def test_one_that_was_killed_is_named(each):
     with pytest.raises(SystemExit) as end:
         each("os.kill(os.getpid(), signal.SIGKILL) if rank else time.sleep(60)")
     assert end.value.code == "\nselfsup: process 1 was killed by SIGKILL"
 
 
+@pytest.mark.promise("ranks")
 def test_in_a_sweep_a_failure_is_the_jobs_own(each):
     with pytest.raises(RuntimeError, match=r"process 1 of this job failed \(exit code 3\)"):
         each("sys.exit(3) if rank else None", RunMode.MULTIRUN)
@@ -79,6 +82,7 @@ def ask_when_started(folder, monkeypatch):
     monkeypatch.setattr(launching, "_attend", asked)
 
 
+@pytest.mark.promise("ranks")
 @pytest.mark.parametrize(
     ("hear", "says"), [("lambda *_: sys.exit(0 if rank else 75)", ""), ("signal.SIG_DFL", "stopped by SIGTERM. Go on")]
 )
