@@ -5,17 +5,23 @@ import logging
 import os
 import sys
 import warnings
+from argparse import Namespace
 from pathlib import Path
 from string import Template
 from typing import NoReturn
 
 import hydra
+from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
 from hydra.errors import CompactHydraException, MissingConfigException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
-from omegaconf.errors import ConfigAttributeError, ConfigKeyError
+from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
+from yaml import YAMLError
 
+from selfsup import secrets
+from selfsup.composition import guard
+from selfsup.durable import no_room
 from selfsup.types import ConfigError, DataError, Interrupted
 
 PACKAGE = Path(__file__).parent
@@ -23,8 +29,7 @@ CONF = PACKAGE / "conf" if (PACKAGE / "conf").is_dir() else PACKAGE.parent / "co
 """Shipped inside the wheel; beside the package in a checkout."""
 TOGETHER = ("pretrain", "resume")
 """Tasks that several processes do together."""
-# In the names of folders: two processes may start in the same microsecond.
-OmegaConf.register_new_resolver("process", os.getpid, replace=True)
+guard()
 
 
 @hydra.main(version_base="1.3", config_path=str(CONF), config_name="config")
@@ -36,6 +41,10 @@ def run(cfg: DictConfig) -> float | None:
         if HydraConfig.get().mode is RunMode.MULTIRUN:
             raise  # the sweep records it and goes on
         _refuse(str(error), error)
+    except OSError as error:
+        if not no_room(error):
+            raise
+        _refuse(no_room(error), error)
 
 
 def perform(cfg: DictConfig) -> dict[str, float]:
@@ -44,17 +53,30 @@ def perform(cfg: DictConfig) -> dict[str, float]:
     Raises:
         ConfigError: with all faults of the configuration.
     """
-    from selfsup.config import nearest, validate  # noqa: PLC0415  (torch is imported from here on)
+    from selfsup.config import nearest, validate  # noqa: PLC0415  (what --help does not wait for)
 
+    _resolved(cfg)
     verbs = [file.stem for file in (PACKAGE / "tasks").glob("*.py") if not file.stem.startswith("_")]
     if cfg.task.name not in verbs:
-        raise ConfigError(f"task.name: there is no task {cfg.task.name}; {nearest(cfg.task.name, verbs)}")
+        raise ConfigError(f"task.name: there is no task {cfg.task.name}; {nearest(str(cfg.task.name), verbs)}")
     if rank() and cfg.task.name not in TOGETHER:
         sys.exit(f"\nselfsup: task={cfg.task.name}: runs in one process; start it without torchrun or srun")
     task = importlib.import_module(f"selfsup.tasks.{cfg.task.name}")
     validate(cfg, task.USES)
     scores: dict[str, float] = task.run(cfg)
     return scores
+
+
+def _resolved(cfg: DictConfig) -> None:
+    """Look at every interpolation once, so that what a task reads of the configuration is there."""
+    try:
+        OmegaConf.to_container(cfg, resolve=True)
+    except OmegaConfBaseException as error:
+        raise ConfigError(f"{error.full_key}: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), type(error).__name__)
 
 
 def first(scores: dict[str, float]) -> float | None:
@@ -69,16 +91,39 @@ def main() -> None:
         return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach this function whole
     _hush()
+    with secrets.guarded():
+        _answered()
+
+
+def _answered() -> None:
+    """Run; what the user can mend, and what ends by request, is said without a traceback."""
     try:
+        _only_ours(get_args_parser().parse_args())
         run()
     except (ConfigError, DataError) as error:
         _refuse(str(error), error)
     except CompactHydraException as error:
         _refuse(explain(error), error)
+    except InterpolationResolutionError as error:  # of Hydra's own keys, which it reads itself
+        _refuse(_first_line(error), error)
+    except YAMLError as error:
+        _refuse(f"a configuration file cannot be read: {error}", error)
     except Interrupted as end:
         if end.message:
             sys.stderr.write(f"\nselfsup: {end.message}\n")
         raise
+
+
+def _only_ours(flags: Namespace) -> None:
+    """Refuse what of Hydra's command line unpickles a file, or imports a package.
+
+    Raises:
+        ConfigError: one of them is there.
+    """
+    if flags.experimental_rerun is not None:
+        raise ConfigError("--experimental-rerun: a pickle runs code; write task=resume task.run=RUN")
+    if flags.config_path is not None:
+        raise ConfigError("--config-path: the table of contents is selfsup's own; add yours with --config-dir DIR")
 
 
 def manual() -> str:
@@ -94,7 +139,7 @@ def manual() -> str:
 def _refuse(message: str, error: Exception) -> NoReturn:
     """End with a message; of several processes only one says it: the first, or the one that a note names."""
     said_by_the_first = rank() and not hasattr(error, "__notes__")
-    sys.exit(1 if said_by_the_first else f"\nselfsup: {message}")
+    sys.exit(1 if said_by_the_first else f"\nselfsup: {secrets.hide(message)}")
 
 
 def _hush() -> None:

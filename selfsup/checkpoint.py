@@ -10,6 +10,8 @@ import json
 import logging
 import os
 import pickle
+import struct
+import warnings
 import zipfile
 from io import BufferedReader
 from pathlib import Path
@@ -22,6 +24,12 @@ from selfsup.types import ConfigError, DataError
 LAST = Path("checkpoint") / "last.ckpt"
 """Where a run folder keeps its newest checkpoint."""
 log = logging.getLogger(__name__)
+_LONGEST_MANIFEST_BYTES = 2**16
+_NO_CHECKPOINT: tuple[type[Exception], ...] = (
+    *(pickle.UnpicklingError, zipfile.BadZipFile, struct.error, EOFError, RuntimeError, ValueError, TypeError),
+    *(LookupError, AttributeError, AssertionError, ArithmeticError, MemoryError),
+)
+"""How torch's unpickler, which calls nothing but what makes tensors, ends on what it did not expect."""
 
 
 def read_checkpoint(path: Path, map_location: Any = "cpu") -> dict[str, Any]:
@@ -110,9 +118,10 @@ def _verify(file: Path, stream: BufferedReader) -> None:
     if not (file.stem.isdecimal() and manifest.is_file()):
         return
     try:
-        told = json.loads(manifest.read_text())["files"][file.name]
+        with manifest.open("rb") as text:
+            told = json.loads(text.read(_LONGEST_MANIFEST_BYTES))["files"][file.name]
         size, digest = told["bytes"], told["sha256"]
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
         raise DataError(f"{file}: damaged: its manifest {manifest.name} cannot be read") from error
     found = os.fstat(stream.fileno()).st_size
     if found != size:
@@ -122,14 +131,49 @@ def _verify(file: Path, stream: BufferedReader) -> None:
 
 
 def _load(file: Path, stream: BufferedReader, map_location: Any) -> dict[str, Any]:
-    if not zipfile.is_zipfile(stream):  # its directory is at the end: a file that was cut short has none
-        raise DataError(f"{file}: not a checkpoint that can be read (cut short, or no checkpoint at all)")
+    if fault := _archive_fault(stream):
+        raise DataError(f"{file}: not a checkpoint that can be read ({fault})")
     stream.seek(0)
     try:
-        checkpoint = torch.load(stream, map_location=map_location, weights_only=True)
-    except (pickle.UnpicklingError, RuntimeError, EOFError, zipfile.BadZipFile) as error:
-        reason = next(iter(str(error).splitlines()), type(error).__name__)
-        raise DataError(f"{file}: not a checkpoint that can be read ({reason})") from error
+        with warnings.catch_warnings(action="ignore"):  # torch advises to load what it refuses in another way
+            checkpoint = torch.load(stream, map_location=map_location, weights_only=True)
+    except _NO_CHECKPOINT as error:
+        raise DataError(f"{file}: not a checkpoint that can be read ({_reason(error)})") from error
     if not isinstance(checkpoint, dict) or "config" not in checkpoint:
         raise DataError(f"{file}: not a checkpoint of selfsup (no configuration inside)")
+    if fault := _config_fault(checkpoint["config"]):
+        raise DataError(f"{file}: not a checkpoint of selfsup (its configuration {fault})")
     return checkpoint
+
+
+def _reason(error: Exception) -> str:
+    """Of what torch says the first line; where it refuses a call, its advice to run it is left out."""
+    if isinstance(error, pickle.UnpicklingError) or "weights_only" in str(error):
+        return "it holds more than tensors and plain values, or is damaged"
+    return next(iter(str(error).splitlines()), type(error).__name__)
+
+
+def _archive_fault(stream: BufferedReader) -> str:
+    """What is wrong with a file as an archive, "" for nothing: torch stores parts as they are, one after the other."""
+    if not zipfile.is_zipfile(stream):  # its directory is at the end: a file that was cut short has none
+        return "cut short, or no checkpoint at all"
+    try:
+        parts = zipfile.ZipFile(stream).infolist()
+    except (zipfile.BadZipFile, struct.error, ValueError, NotImplementedError) as error:
+        return str(error)
+    if any(part.compress_type != zipfile.ZIP_STORED for part in parts):
+        return "compressed, so that it may be far larger than it looks"
+    if sum(part.file_size for part in parts) > os.fstat(stream.fileno()).st_size:
+        return "says that it is larger than it is"
+    return ""
+
+
+def _config_fault(config: Any) -> str:
+    """What is wrong with a configuration: it was saved plain, and an interpolation would read the environment."""
+    if not isinstance(config, dict):
+        return "is none"
+    try:
+        text = json.dumps(config)
+    except (TypeError, ValueError, RecursionError):
+        return "holds more than plain values"
+    return "has an interpolation in it" if "${" in text else ""

@@ -34,6 +34,9 @@ FORMAT = 1
 _MAX_TEXT_BYTES = 2**20
 """Of the description, and of the page: a stranger's file is not read to its end because it has none."""
 
+_HEADER_BYTES = 2**24
+"""That weights may have besides their numbers."""
+
 _MAX_SIZE_PX = 4096
 _PACKAGES = ("selfsup", "torch", "timm")
 
@@ -154,6 +157,14 @@ def _built(file: Path, description: Description, trust: Sequence[str]) -> Encode
         encoder: Encoder = build(OmegaConf.create(node), "encoder", trust=trust)
     except ConfigError as error:
         raise ConfigError(f"{file}: {error}") from error
+    except (
+        RuntimeError,
+        ValueError,
+        ArithmeticError,
+        MemoryError,
+        AssertionError,
+    ) as error:  # as torch and timm say it
+        raise DataError(f"{file}: its encoder cannot be built ({str(error).splitlines()[0]})") from error
     made, told = (encoder.dim, encoder.mean.shape[1]), (description.dim, description.channels)
     if made != told:
         raise DataError(f"{file}: dim and channels are said to be {told}, and its encoder has {made}; fetch it again")
@@ -162,27 +173,36 @@ def _built(file: Path, description: Description, trust: Sequence[str]) -> Encode
 
 def _load_weights(encoder: Encoder, file: Path, sha256: str) -> None:
     """Give the encoder the weights of this file, if they are those that were published, and its own."""
-    try:
-        content = file.read_bytes()
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); fetch the folder again") from error
+    most = sum(value.nbytes for value in encoder.state_dict().values()) + _HEADER_BYTES
+    content = _content(file, most, "its encoder has no so many weights")
     if hashlib.sha256(content).hexdigest() != sha256:
         raise DataError(f"{file}: damaged: its bytes are not those that were published (SHA-256); fetch it again")
     try:
         encoder.load_state_dict(load(content))
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, LookupError, ValueError, TypeError) as error:
         raise DataError(f"{file}: the weights do not fit the encoder of {CONFIG}: {error}") from error
 
 
 def _text(file: Path) -> str:
     try:
-        with file.open("rb") as stream:
-            content = stream.read(_MAX_TEXT_BYTES + 1)
-    except OSError as error:
-        raise DataError(f"{file}: cannot be read ({error.strerror}); fetch the folder again") from error
-    if len(content) > _MAX_TEXT_BYTES:
-        raise DataError(f"{file}: more than {_MAX_TEXT_BYTES // 2**20} MiB; it is not what selfsup has written")
-    try:
-        return content.decode()
+        return _content(file, _MAX_TEXT_BYTES, "it is not what selfsup has written").decode()
     except UnicodeDecodeError as error:
         raise DataError(f"{file}: not a text ({error}); fetch it again") from error
+
+
+def _content(file: Path, most: int, why: str) -> bytes:
+    """The bytes of a file, which are not read where they are more than they can be.
+
+    Raises:
+        DataError: no such file, no file at all, or one that is too large.
+    """
+    try:
+        if file.exists() and not file.is_file():  # a pipe would be waited for
+            raise DataError(f"{file}: not a file; fetch the folder again")
+        with file.open("rb") as stream:
+            content = stream.read(most + 1)
+    except OSError as error:
+        raise DataError(f"{file}: cannot be read ({error.strerror}); fetch the folder again") from error
+    if len(content) > most:
+        raise DataError(f"{file}: more than {most // 2**20} MiB; {why}")
+    return content

@@ -10,8 +10,8 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
-from selfsup.data.processors import processors
 from selfsup.locks import claim
+from selfsup.processors import processors
 from selfsup.signals import HURRY_AFTER_S, listening
 from selfsup.sweeps.devices import VISIBLE, Devices
 from selfsup.sweeps.ledger import DONE, FAILED, LOCK, RUNNING, Ledger, Record

@@ -73,6 +73,7 @@ def wait_for(condition):
         time.sleep(0.01)
 
 
+@pytest.mark.promise("sweeps", faults=11)
 def test_whatever_kills_a_job_leaves_the_others(tmp_path):
     codes = {name: code for name, (code, _) in DEATHS.items()}
     by, records = work(tmp_path, {"first": DONE, **codes, "last": DONE}, n_jobs=4)
@@ -85,6 +86,7 @@ def test_whatever_kills_a_job_leaves_the_others(tmp_path):
     assert on_disk(tmp_path) == records
 
 
+@pytest.mark.promise("sweeps")
 def test_the_second_time_only_what_is_missing_runs(tmp_path):
     work(tmp_path, {"a": DONE, "b": "raise ValueError"})
     (tmp_path / "0" / RESULT).unlink()
@@ -97,6 +99,7 @@ def test_the_second_time_only_what_is_missing_runs(tmp_path):
     assert (tmp_path / "1-new" / RESULT).is_file()
 
 
+@pytest.mark.promise("sweeps")
 def test_a_job_that_ended_with_75_can_go_on(tmp_path):
     said = "import sys; sys.stderr.write('\\nselfsup: stopped by SIGTERM after step 3\\n'); sys.exit(75)"
     _, records = work(tmp_path, {"a": said})
@@ -129,11 +132,13 @@ def test_jobs_share_the_processors_and_take_turns_at_the_gpus(tmp_path, monkeypa
         assert not [other for other in others if other[0] < end and begun < other[1]]
 
 
+@pytest.mark.promise("sweeps")
 def test_more_gpus_than_there_are_is_a_reason(tmp_path):
     _, records = work(tmp_path, {"a": DONE}, gpus=["0"], per_job=2)
     assert (records["a"].state, records["a"].reason) == ("failed", "needs 2 GPUs, and there are 1")
 
 
+@pytest.mark.promise("sweeps")
 def test_where_a_job_cannot_be_started_the_others_are(tmp_path):
     ledger = Ledger(tmp_path)
     records = [ledger.find("a", 0, [], "x" * 300), ledger.find("b", 1, [], "1")]
@@ -143,17 +148,20 @@ def test_where_a_job_cannot_be_started_the_others_are(tmp_path):
     assert records[1].state == "done"
 
 
+@pytest.mark.promise("sweeps")
 def test_a_job_whose_folder_is_gone_does_not_stop_the_sweep(tmp_path):
     _, records = work(tmp_path, {"a": "import shutil, sys; shutil.rmtree(sys.argv[1]); sys.exit(3)", "b": DONE})
     assert records["a"].reason.startswith("exit code 3; what it said cannot be read: [Errno 2]")
     assert records["b"].state == "done"
 
 
+@pytest.mark.promise("writers")
 def test_a_job_never_runs_where_another_has_been(tmp_path):
     (tmp_path / "0").mkdir()  # of a job whose record is lost
     assert work(tmp_path, {"a": DONE})[1]["a"].folder == "0-a"
 
 
+@pytest.mark.promise("sweeps", faults=2)
 def test_a_job_that_takes_too_long_is_asked_and_then_killed(tmp_path):
     deaf = "import signal, time; signal.signal(signal.SIGTERM, signal.SIG_IGN); time.sleep(60)"
     _, records = work(tmp_path, {"deaf": deaf, "polite": WAIT}, timeout_s=0.5, grace_s=0.3)
@@ -162,6 +170,7 @@ def test_a_job_that_takes_too_long_is_asked_and_then_killed(tmp_path):
     assert {record.state for record in records.values()} == {"failed"}
 
 
+@pytest.mark.promise("sweeps")
 def test_what_a_job_leaves_behind_ends_with_it(tmp_path):
     left = "import subprocess, sys; print(subprocess.Popen([sys.executable, '-c', 'import time; time.sleep(60)']).pid)"
     _, records = work(tmp_path, {"a": left + "; sys.stdout.flush(); raise ValueError"})
@@ -176,6 +185,7 @@ def alive(process):
     return stat.is_file() and stat.read_text().rpartition(")")[2].split()[0] != "Z"
 
 
+@pytest.mark.promise("sweeps")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGUSR1])
 def test_a_signal_stops_the_sweep_and_every_job_saves(number, tmp_path):
     hear = "import signal; signal.signal(signal.SIGTERM, lambda *_: (print('selfsup: saved'), sys.exit(75)))"
@@ -196,6 +206,7 @@ def test_a_signal_stops_the_sweep_and_every_job_saves(number, tmp_path):
     assert [signal.getsignal(each) for each in crew.SIGNALS] == handlers
 
 
+@pytest.mark.promise("sweeps")
 def test_a_second_signal_kills(tmp_path, monkeypatch):
     monkeypatch.setattr(crew, "HURRY_AFTER_S", 0.2)
     deaf = WAIT.replace("(folder", "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); (folder", 1)
@@ -239,6 +250,7 @@ def killed(tmp_path):
         (tmp_path / place / "go").touch()
 
 
+@pytest.mark.promise("sweeps")
 def test_a_killed_sweep_goes_on_and_starts_no_job_twice(killed):
     """Of the two at work, one ends while nobody looks, the other still works when the sweep goes on."""
     assert {key: record.state for key, record in on_disk(killed).items()} == {
@@ -263,6 +275,7 @@ def test_a_killed_sweep_goes_on_and_starts_no_job_twice(killed):
     assert looks[0].state == "running"
 
 
+@pytest.mark.promise("sweeps")
 def test_a_job_that_died_with_its_sweep_is_started_again(killed):
     for place in "12":
         (killed / place / "go").touch()
@@ -273,6 +286,7 @@ def test_a_job_that_died_with_its_sweep_is_started_again(killed):
     assert {record.state for record in records.values()} == {"done"}
 
 
+@pytest.mark.promise("disk")
 def test_a_record_that_cannot_be_written_does_not_stop_the_sweep(tmp_path, caplog):
     record = Ledger(tmp_path).find("a", 0, [], "0")
     (tmp_path / "jobs").rename(tmp_path / "gone")
@@ -296,6 +310,7 @@ else:
 """
 
 
+@pytest.mark.promise("sweeps")
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="only Linux tells a process of its parent's death")
 def test_a_job_hears_of_the_death_of_its_sweep(tmp_path, monkeypatch):
     monkeypatch.setenv("CODE", BEREFT)

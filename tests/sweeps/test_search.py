@@ -66,6 +66,7 @@ def test_it_finds_what_is_best(search, tmp_path):
     assert 0.003 < best["params"]["optimizer.lr"] < 0.03
 
 
+@pytest.mark.promise("sweeps")
 def test_trials_that_die_are_told_as_failed_and_the_others_count(search, tmp_path):
     launcher = Parabola(dies=lambda number: number % 3 == 0)
     with pytest.raises(SystemExit, match="4 of 10 trials failed"):
@@ -74,6 +75,7 @@ def test_trials_that_die_are_told_as_failed_and_the_others_count(search, tmp_pat
     assert json.loads((tmp_path / BEST).read_text())["trial"] % 3
 
 
+@pytest.mark.promise("sweeps")
 def test_a_search_that_was_killed_asks_the_same_again_and_goes_on(search):
     class Killed(Exception):
         pass
