@@ -111,7 +111,7 @@ class QuestionTree:
         Raises:
             ConfigError: `volunteers` is not positive.
         """
-        if not volunteers > 0:
+        if not 0 < volunteers < np.inf:
             raise ConfigError(f"volunteers = {volunteers}: it must be above 0, about 40 for Galaxy Zoo.")
         return (np.nan_to_num(self._table(shares), nan=0.0) * volunteers).astype(np.float32)
 
@@ -170,7 +170,10 @@ class QuestionTree:
         return [self.answers.index(key) for key in keys]
 
     def _table(self, values: ArrayLike) -> Table:
-        table = np.asarray(values, dtype=np.float64)
+        try:
+            table = np.asarray(values, dtype=np.float64)
+        except (TypeError, ValueError, OverflowError) as error:
+            raise DataError(f"question tree '{self.name}' needs a table of numbers ({error}).") from error
         if table.ndim != 2 or table.shape[1] != len(self.answers):
             raise DataError(
                 f"question tree '{self.name}' needs a table of shape (N, {len(self.answers)}), not {table.shape};"
@@ -187,6 +190,10 @@ class QuestionTree:
                 f"row {row}, '{self.answers[column]}': {table[row, column]} is not a number of votes;"
                 " a question that nobody answered has zeros."
             )
+        with np.errstate(over="ignore"):
+            endless = np.flatnonzero(np.isinf(table.sum(axis=1)))
+        if len(endless):
+            raise DataError(f"question tree '{self.name}': the votes of row {endless[0]} add up to infinity.")
         return table
 
 

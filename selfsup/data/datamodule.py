@@ -9,13 +9,14 @@ from __future__ import annotations
 import zlib
 from collections.abc import Sequence
 from functools import cached_property
-from typing import Any
+from typing import Any, cast
 
 import lightning as L
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from selfsup.data.attended import Attended
 from selfsup.data.colour import measure_colour
 from selfsup.data.endless import Endless
 from selfsup.data.order import BatchOrder, EpochOrder, StreamOrder
@@ -39,11 +40,15 @@ class PackedBatches(Dataset[Batch]):
     def __init__(self, packed: Packed, votes: np.ndarray | None, label: np.ndarray | None) -> None:
         self.packed, self.votes, self.label = packed, votes, label
 
+    def names(self, rows: list[int]) -> list[str]:
+        """Ids of these rows."""
+        return [self.packed.ids[row] for row in rows]
+
     def __getitem__(self, rows: list[int]) -> Batch:
         """The batch of these rows; images are uint8 (B, C, H, W) in channels-last order."""
         index = np.asarray(rows)
         image = torch.from_numpy(np.ascontiguousarray(self.packed.images[index])).permute(0, 3, 1, 2)
-        batch = Batch(id=[self.packed.ids[row] for row in rows], image=image)
+        batch = Batch(id=self.names(rows), image=image)
         if self.votes is not None:
             batch["votes"] = torch.from_numpy(self.votes[index])
         if self.label is not None:
@@ -192,6 +197,6 @@ class GalaxyData(L.LightningDataModule):
         return rows[known]
 
     def _loader(self, order: Any, stream: Endless | None = None) -> DataLoader[Batch]:
-        dataset = stream or PackedBatches(self.packed, self.votes, self.label)
+        dataset = cast("Dataset[Batch]", stream or PackedBatches(self.packed, self.votes, self.label))
         cuda = torch.cuda.is_available()
-        return DataLoader(dataset, sampler=order, batch_size=None, num_workers=self.workers, pin_memory=cuda)
+        return Attended(dataset, self.workers, sampler=order, batch_size=None, pin_memory=cuda)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import io
 import os
+import random
 import stat
 import struct
 import zlib
@@ -19,11 +20,21 @@ from PIL import Image, ImageFile, ImageOps
 from PIL.JpegImagePlugin import JpegImageFile
 from PIL.PngImagePlugin import PngImageFile
 
+from selfsup.data.jpeg_scans import scans_of
+from selfsup.data.png_rows import rows_are_missing
+
 MAX_BYTES = 64 * 2**20
 """A losslessly packed image of MAX_PIXELS with 16 bits is just about this long."""
 
 MAX_PIXELS = 6000 * 6000
 """108 MB as RGB in each decoding thread; survey cut-outs have a thousandth of it."""
+
+MAX_RATIO = 20
+"""Of the longer side to the shorter: a strip has no centre square that shows a galaxy."""
+
+_JPEG = b"\xff\xd8\xff"
+_GREY = range(126, 131)
+"""What a JPEG that breaks off ends in: 128, and what colours and rounding make of it."""
 
 _MALFORMED = (
     OSError,  # truncated, undecodable
@@ -39,6 +50,15 @@ _MALFORMED = (
     Warning,  # raised where the caller made Pillow's warnings errors, as `pack` does
 )
 """What Pillow raises on bytes that are not the image they claim to be."""
+
+_MORE = random.Random(0).randbytes(4096).replace(b"\xff", b"")
+"""Bits that say something else than grey."""
+
+_HOLE = bytes(64)
+"""In coded data so many zeros are a lost part of the file, or a large area of one colour."""
+
+_LAST = 8
+"""Bytes of coded data that tell the last pixels."""
 
 
 class Unreadable(Exception):
@@ -72,10 +92,12 @@ def decode_image(content: bytes, size_px: int) -> np.ndarray:
     ImageFile.LOAD_TRUNCATED_IMAGES = False
     _refuse_too_long(content)
     try:
-        image = _opened(content)
-        # The decoder's own halving costs nothing in quality while twice the target is left for the resampling.
-        image.draft(None, (2 * size_px, 2 * size_px))
-        image.load()
+        end = _end_of_scans(content) if content.startswith(_JPEG) else 0
+        image = _loaded(content, size_px)
+        if end:
+            _refuse_early_end(image, content, end, size_px)
+        elif not image.crop((0, image.height - 1, *image.size)).getbbox() and rows_are_missing(content):
+            raise Unreadable("damaged image: fewer rows than announced")
         return _squared(_rgb(_upright(image)), size_px)
     except _MALFORMED as error:
         raise Unreadable(f"damaged image: {error}") from error
@@ -115,26 +137,76 @@ def _refuse_too_long(content: bytes) -> None:
 
 
 def square_of(pixels: np.ndarray, size_px: int) -> np.ndarray:
-    """(H, W, 3) uint8 -> its centre square, (size_px, size_px, 3) uint8, resampled with antialiasing."""
+    """(H, W, 3) uint8 -> its centre square, (size_px, size_px, 3) uint8, resampled with antialiasing.
+
+    Raises:
+        Unreadable: too many pixels, or a strip.
+    """
+    _refuse_shape(pixels.shape[1], pixels.shape[0])
     return _squared(Image.fromarray(np.ascontiguousarray(pixels)), size_px)
+
+
+def _loaded(content: bytes, size_px: int) -> ImageFile.ImageFile:
+    """Bytes -> image, decoded at no less than twice the target's size."""
+    image = _opened(content)
+    # The decoder's own halving costs nothing in quality while twice the target is left for the resampling.
+    image.draft(None, (2 * size_px, 2 * size_px))
+    image.load()
+    return image
 
 
 def _opened(content: bytes) -> ImageFile.ImageFile:
     """Bytes -> image whose header alone has been read, chosen by its first bytes."""
     # The two readers are named, so that none of Pillow's other forty formats is reachable.
     image: ImageFile.ImageFile
-    if content.startswith(b"\xff\xd8\xff"):
+    if content.startswith(_JPEG):
         image = JpegImageFile(io.BytesIO(content))
     elif content.startswith(b"\x89PNG\r\n\x1a\n"):
         image = PngImageFile(io.BytesIO(content))
+        _refuse_key(image, bits=content[24])
     else:
         raise Unreadable("neither JPEG nor PNG")
-    width, height = image.size
-    if width * height > MAX_PIXELS:
-        raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS // 10**6} million")
+    _refuse_shape(*image.size)
     if getattr(image, "is_animated", False):
         raise Unreadable("an animation")
     return image
+
+
+def _refuse_shape(width: int, height: int) -> None:
+    if width * height > MAX_PIXELS:
+        raise Unreadable(f"{width} x {height} pixels, more than {MAX_PIXELS // 10**6} million")
+    if max(width, height) > MAX_RATIO * min(width, height):
+        raise Unreadable(f"{width} x {height} pixels: a strip, more than {MAX_RATIO} times as long as wide")
+
+
+def _refuse_key(image: PngImageFile, bits: int) -> None:
+    """Raise where one value means transparent and Pillow would look for it among pixels that it has rescaled."""
+    if isinstance(image.info.get("transparency"), int | tuple) and bits not in (1, 8):
+        raise Unreadable(f"{bits}-bit pixels of which one value is transparent; write an alpha channel")
+
+
+def _end_of_scans(content: bytes) -> int:
+    """Where the end of a JPEG is marked; Unreadable where scans are missing, or too many."""
+    scans = scans_of(content)
+    if scans.fault:
+        raise Unreadable(f"damaged image: {scans.fault}")
+    return scans.end
+
+
+def _refuse_early_end(image: ImageFile.ImageFile, content: bytes, end: int, size_px: int) -> None:
+    """Raise where the coded data stop before the picture does, which libjpeg fills with grey, or are left over.
+
+    Further bits before the end are passed over where the picture is whole, and change it where it is not. Without the
+    last bits the picture is another, unless others before them, such as the zeros of a hole, were taken for it.
+    """
+    last = image.getpixel((image.width - 1, image.height - 1))
+    is_grey = all(value in _GREY for value in (last if isinstance(last, tuple) else (last,)))
+    if not is_grey and _HOLE not in content[:end]:
+        return
+    other = content[:end] + _MORE + content[end:] if is_grey else content[: end - _LAST] + content[end:]
+    _end_of_scans(other)
+    if (_loaded(other, size_px).tobytes() == image.tobytes()) is not is_grey:
+        raise Unreadable("damaged image: truncated: its data end before it does, or have a hole")
 
 
 def _upright(image: Image.Image) -> Image.Image:

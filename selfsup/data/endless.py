@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 
-from torch.utils.data import Dataset
-
 from selfsup.types import Batch
 
 
-class Endless(Dataset[Batch], ABC):
+class Endless(ABC):
     """Galaxies that nobody has seen before, one for each whole number.
 
     Args:

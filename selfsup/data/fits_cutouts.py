@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import io
 import warnings
+import zlib
 from collections.abc import Generator, Iterator, Sequence
 from dataclasses import dataclass
 from math import prod
@@ -16,13 +17,14 @@ from typing import Any
 import numpy as np
 
 from selfsup.data.decode import MAX_BYTES, Unreadable, content_of
-from selfsup.data.fits_tables import MALFORMED
+from selfsup.data.fits_tables import MALFORMED, fault_of_counts
 from selfsup.data.flux import FluxSource
 from selfsup.data.pictures import FilePictures, Pictures
-from selfsup.data.source import Galaxies, by_id, list_images
+from selfsup.data.source import Galaxies, by_id, list_files, name_of
 from selfsup.data.tables import read_table
 from selfsup.extras import optional
 
+_TILES = {"COMPRESSED_DATA", "GZIP_COMPRESSED_DATA"}
 _SUFFIXES = (".fits", ".fit", ".fits.fz")
 
 
@@ -49,7 +51,7 @@ class FitsCutouts(FluxSource):
         """
         self.require_tree(None)
         optional("astropy.io.fits", "formats")
-        found = by_id((_name(file), file) for file in list_images(self.folder, _SUFFIXES))
+        found = by_id((_name(file), file) for file in list_files(self.folder, _SUFFIXES))
         columns: dict[str, np.ndarray] = {}
         if self.table is not None:
             table = read_table(Path(self.folder).expanduser() / self.table, self.id_column)
@@ -70,7 +72,7 @@ class FitsPictures(FilePictures):
     """
 
     def __init__(self, found: Galaxies, source: FitsCutouts) -> None:
-        super().__init__(found.ids, found.files, source.size_px)
+        super().__init__(found.ids, found.files, source.size_px, Path(source.folder))
         self.source = source
 
     def fingerprint(self) -> Iterator[str]:
@@ -101,8 +103,11 @@ def planes_of(content: bytes, hdus: list[int | str] | None) -> np.ndarray:
     """
     if not content.startswith(b"SIMPLE  ="):  # neither compressed as a whole: gzip can unpack to any size
         raise Unreadable("not a FITS file")
+    if fault := fault_of_counts(content):
+        raise Unreadable(f"damaged FITS file: {fault}")
     fits = optional("astropy.io.fits", "formats")
     try:
+        _refuse_bombs(content, fits)
         with fits.open(io.BytesIO(content), memmap=False, lazy_load_hdus=True) as opened:
             planes = [_planes(opened[hdu], hdu) for hdu in _images(opened, hdus)]
     except (*MALFORMED, fits.VerifyError) as error:
@@ -132,6 +137,24 @@ def _planes(hdu: Any, name: int | str) -> np.ndarray:
     return data if data.ndim == 3 else data[None]
 
 
+def _refuse_bombs(content: bytes, fits: Any) -> None:
+    """Raise where a tile unpacks to more than a cut-out has: of gzip alone nothing else says how much that is."""
+    if b"GZIP" not in content:
+        return
+    with fits.open(io.BytesIO(content), disable_image_compression=True) as opened:
+        for table in (hdu for hdu in opened if isinstance(hdu, fits.BinTableHDU)):
+            for column in _TILES & {*table.columns.names}:
+                for tile in table.data[column]:
+                    _refuse_bomb(tile.tobytes())
+
+
+def _refuse_bomb(tile: bytes) -> None:
+    if tile.startswith(b"\x1f\x8b"):
+        unpacking = zlib.decompressobj(wbits=31)
+        if len(unpacking.decompress(tile, MAX_BYTES + 1)) > MAX_BYTES or unpacking.unused_data:
+            raise Unreadable("damaged FITS file: a tile unpacks to more than its pixels")
+
+
 def _name(file: Path) -> str:
     """The file's name without its suffix, of two parts where it is compressed."""
-    return file.name.removesuffix(".fz").rpartition(".")[0]
+    return name_of(file.with_suffix("")) if file.suffix == ".fz" else name_of(file)

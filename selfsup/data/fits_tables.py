@@ -6,7 +6,10 @@ Vectors and columns of varying length are passed over, as they are of Parquet.
 
 from __future__ import annotations
 
+import mmap
 import warnings
+import zlib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +29,14 @@ MALFORMED = (
     OverflowError,
     EOFError,
     MemoryError,
+    zlib.error,
 )
 """What astropy raises on bytes that are not the file they claim to be."""
 
 _TRUE, _FALSE = ord("T"), ord("F")
+_COUNTS = (b"NAXIS   = ", b"TFIELDS = ")
+_MOST = 999
+"""Axes, and columns: FITS Standard 4.0, sections 4.4.1 and 7.3.1."""
 
 
 def read_fits_table(file: Path) -> pa.Table:
@@ -43,10 +50,14 @@ def read_fits_table(file: Path) -> pa.Table:
     with file.open("rb") as stream:
         if stream.read(9) != b"SIMPLE  =":  # neither gzip, which can unpack to any size
             raise DataError(f"{file}: not a FITS file; unpack it first if it is compressed")
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if fault := fault_of_counts(content):
+                raise DataError(f"{file}: {fault}; get it again")
     try:
         with warnings.catch_warnings():  # of headers that break the standard in ways that do not matter to the values
             warnings.filterwarnings("ignore", module=r"astropy\.")
-            with fits.open(file, memmap=True) as opened:
+            # Astropy leaves a file open where it refuses it.
+            with file.open("rb") as stream, fits.open(stream, memmap=True) as opened:
                 table = next((hdu for hdu in opened if _is_table(hdu, fits)), None)
                 columns = {} if table is None else _columns(table)
     except (*MALFORMED, fits.VerifyError) as error:
@@ -54,6 +65,23 @@ def read_fits_table(file: Path) -> pa.Table:
     if not columns:
         raise DataError(f"{file}: no table with columns of single values; name the file that holds the catalogue")
     return pa.table(columns)
+
+
+def fault_of_counts(content: bytes | mmap.mmap) -> str:
+    """Why the headers of a file are none: more axes or columns than there can be, over which a reader goes; or ""."""
+    for key in _COUNTS:
+        for place in _places(content, key):
+            said = content[place + len(key) : place + 80].partition(b"/")[0].strip()
+            if said.lstrip(b"+").isdigit() and int(said) > _MOST:
+                return f"its header announces {key.decode().split()[0]} = {said.decode()[:20]}, and {_MOST} is the most"
+    return ""
+
+
+def _places(content: bytes | mmap.mmap, key: bytes) -> Iterator[int]:
+    place = content.find(key)
+    while place >= 0:
+        yield place
+        place = content.find(key, place + 80)
 
 
 def _is_table(hdu: Any, fits: Any) -> bool:

@@ -21,6 +21,12 @@ from selfsup.types import DataError
 BLOCK_BYTES = 4 * MAX_BYTES
 """Of rows read at once, and of a chunk unpacked."""
 
+_MOST_RATIO = 2000
+"""Times that a dataset may be as long as what is stored of it; gzip shrinks zeros to a thousandth."""
+
+_MALFORMED = (OSError, RuntimeError, KeyError, ValueError, TypeError, OverflowError, MemoryError)
+"""What h5py raises on bytes that are not the file they claim to be."""
+
 _EXACT = 2**53
 """The largest integer up to which float64 holds every integer."""
 
@@ -30,7 +36,7 @@ def opened_hdf5(file: Path) -> Iterator[Any]:
     """The file, to read.
 
     Raises:
-        DataError: no such file, or not HDF5.
+        DataError: no such file, not HDF5, or damaged where it is read.
         ConfigError: h5py is not installed.
     """
     h5py = optional("h5py", "formats")
@@ -40,8 +46,11 @@ def opened_hdf5(file: Path) -> Iterator[Any]:
         h5 = h5py.File(file, "r")
     except OSError as error:
         raise DataError(f"{file}: not a readable HDF5 file ({error}); get it again") from error
-    with h5:
-        yield h5
+    try:
+        with h5:
+            yield h5
+    except _MALFORMED as error:
+        raise DataError(f"{file}: damaged HDF5 file ({error}); get it again") from error
 
 
 def images_of(h5: Any, name: str, file: Path) -> Any:
@@ -55,10 +64,25 @@ def images_of(h5: Any, name: str, file: Path) -> Any:
         raise DataError(
             f"{file}: dataset {name!r} holds {found.shape} {found.dtype}, not a row of numbers for each image"
         )
-    row, chunk = prod(found.shape[1:]), prod(found.chunks or (1,))
-    if row * found.dtype.itemsize > MAX_BYTES or chunk * found.dtype.itemsize > BLOCK_BYTES:
-        raise DataError(f"{file}: dataset {name!r}: images of {found.shape[1:]}, chunks of {found.chunks}: too large")
+    if prod(found.shape[1:]) * found.dtype.itemsize > MAX_BYTES:
+        raise DataError(f"{file}: dataset {name!r}: images of {found.shape[1:]}: too large")
+    _refuse_claims(found, name, file)
     return found
+
+
+def _refuse_claims(found: Any, name: str, file: Path) -> None:
+    """Raise where a dataset unpacks to far more than there is of it, or a chunk of it to more than fits.
+
+    Or where its numbers are laid out as no machine's are, which the library converts for ever.
+    """
+    h5t = optional("h5py", "formats").h5t
+    if found.dtype.kind in "uif" and found.id.get_type() != h5t.py_create(found.dtype):
+        raise DataError(f"{file}: dataset {name!r} holds numbers of a kind that no machine has; get it again")
+    length, stored = found.size * found.dtype.itemsize, found.id.get_storage_size()
+    if prod(found.chunks or (1,)) * found.dtype.itemsize > BLOCK_BYTES:
+        raise DataError(f"{file}: dataset {name!r}: chunks of {found.chunks}: too large")
+    if length > _MOST_RATIO * max(stored, 1):
+        raise DataError(f"{file}: dataset {name!r} announces {found.shape}, of which {stored} bytes are there")
 
 
 def dataset(h5: Any, name: str, file: Path) -> Any:
@@ -91,6 +115,7 @@ def column_of(h5: Any, name: str, file: Path) -> np.ndarray:
     found = dataset(h5, name, file)
     if found.ndim != 1 or not _is_plain(found):
         raise DataError(f"{file}: dataset {name!r} holds {found.shape} {found.dtype}, not one value for each image")
+    _refuse_claims(found, name, file)
     if found.dtype.kind not in "uifb":
         return np.array(found.asstr(errors="replace")[:], dtype=object)
     values = found[:]

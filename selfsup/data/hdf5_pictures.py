@@ -20,9 +20,9 @@ import numpy as np
 from selfsup.data.decode import MAX_PIXELS, Unreadable, square_of
 from selfsup.data.hdf5 import BLOCK_BYTES, images_of, opened_hdf5
 from selfsup.data.pictures import Pictures, attempt, length_and_date, within
-from selfsup.data.processors import processors
 from selfsup.data.progress import Work
 from selfsup.data.source import Galaxies
+from selfsup.processors import processors
 from selfsup.types import DataError
 
 
@@ -115,5 +115,5 @@ def _blocks(images: Any, count: int, wanted: Sequence[int]) -> Iterator[np.ndarr
         places = np.array(list(rows)) - number * step
         try:
             yield images[number * step : (number + 1) * step][places]
-        except OSError as error:  # of the library: a damaged chunk, or a filter that is not there
+        except (OSError, RuntimeError, ValueError) as error:  # of the library: a damaged chunk, or a filter not there
             yield list(repeat(Unreadable(f"cannot be unpacked: {error}"), len(places)))

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 
 from selfsup import trees
-from selfsup.data.source import Galaxies, Source, by_id, list_images
+from selfsup.data.source import Galaxies, Source, by_id, list_files, name_of
 from selfsup.data.tables import Table, read_table, require_column, taken, vote_counts
 from selfsup.types import ConfigError, DataError
 
@@ -50,11 +50,11 @@ class Images(Source):
         self._validate()
         files = self._files()
         if self.table is None:
-            found = by_id((file.stem, file) for file in files)
+            found = by_id((name_of(file), file) for file in files)
             return self.finished(Galaxies(list(found), list(found.values()), {}))
         table = read_table(self._table_file(), self.id_column)
         rows = self._rows(files, table)
-        names = (table.ids[row] if row >= 0 else file.stem for row, file in zip(rows, files, strict=True))
+        names = (table.ids[row] if row >= 0 else name_of(file) for row, file in zip(rows, files, strict=True))
         ids = list(by_id(zip(names, files, strict=True)))
         if self.tree is None:
             return self.finished(Galaxies(ids, files, table.taken(rows)))
@@ -75,13 +75,13 @@ class Images(Source):
     def _files(self) -> list[Path]:
         """All images, sorted by path."""
         if self.subfolders is None:
-            return list_images(self.folder)
+            return list_files(self.folder)
         root = Path(self.folder).expanduser().resolve()
         places = [_within(root, name) for name in self.subfolders]
         outside = [name for name, place in zip(self.subfolders, places, strict=True) if place is None]
         if outside or not places:
             raise ConfigError(f"data.subfolders={self.subfolders}: name folders within {root}")
-        return sorted({file for place in places if place is not None for file in list_images(place)})
+        return sorted({file for place in places if place is not None for file in list_files(place)})
 
     def _table_file(self) -> Path:
         """The table's file; an absolute path is itself."""
@@ -97,7 +97,7 @@ class Images(Source):
         """
         paths = self._paths(table)
         if paths is None:
-            rows = table.rows_of([file.stem for file in files])
+            rows = table.rows_of([name_of(file) for file in files])
         else:
             owners = self._owners(paths, table)
             rows = np.array([owners.get(file, -1) for file in files], dtype=np.int64)

@@ -22,6 +22,7 @@ import numpy as np
 from selfsup.data.decode import Unreadable
 from selfsup.data.packing import FORMAT, Fault, build, check_share, remove_abandoned
 from selfsup.data.pictures import Pictures
+from selfsup.spreadsheet import unguarded
 from selfsup.types import DataError
 
 _log = logging.getLogger(__name__)
@@ -153,8 +154,9 @@ def open_packed(folder: Path, size_px: int) -> Packed:
     try:
         manifest = json.loads((folder / "manifest.json").read_text(encoding="utf-8"))
         ids = json.loads((folder / "ids.json").read_text(encoding="utf-8"))
-        with (folder / "unreadable.csv").open(encoding="utf-8", errors="surrogateescape", newline="") as stream:
-            unreadable = [(row[0], row[1], row[2]) for row in csv.reader(stream)][1:]
+        with (folder / "unreadable.csv").open(encoding="utf-8", newline="") as stream:
+            rows = [[unguarded(cell) for cell in row] for row in csv.reader(stream)][1:]
+        unreadable = [(row[0], row[1], row[2]) for row in rows]
         length = (folder / "images.npy").stat().st_size
         expected = {"format": FORMAT, "size_px": size_px, "count": len(ids), "images_bytes": length}
         if manifest != expected:

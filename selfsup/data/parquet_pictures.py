@@ -18,9 +18,9 @@ import pyarrow.parquet as pq
 
 from selfsup.data.decode import Unreadable, decode_image
 from selfsup.data.pictures import Pictures, attempt, warnings_refuse, within
-from selfsup.data.processors import processors
 from selfsup.data.progress import Work
 from selfsup.durable import replacing
+from selfsup.processors import processors
 from selfsup.types import DataError
 
 BLOCK_ROWS = 2048

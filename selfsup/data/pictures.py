@@ -17,8 +17,8 @@ from typing import TypeVar
 import numpy as np
 
 from selfsup.data.decode import Unreadable, read_image
-from selfsup.data.processors import processors
 from selfsup.data.progress import Work
+from selfsup.processors import processors
 
 _Source = TypeVar("_Source")
 _IN_FLIGHT = 8
@@ -72,13 +72,15 @@ class FilePictures(Pictures):
         ids: galaxy of each file, no two the same.
         files: the images.
         size_px: edge of the decoded pictures, in pixels.
+        root: folder that no link among the files may lead out of; None where somebody named each file.
     """
 
     work = Work("packing", "packed", "images")
 
-    def __init__(self, ids: Sequence[str], files: Sequence[Path], size_px: int) -> None:
+    def __init__(self, ids: Sequence[str], files: Sequence[Path], size_px: int, root: Path | None = None) -> None:
         super().__init__(ids, size_px)
         self.files = files
+        self.root = None if root is None else root.expanduser().resolve()
 
     def fingerprint(self) -> Iterator[str]:
         """Changes when an id, a path, a length or a date of any file changes."""
@@ -91,7 +93,7 @@ class FilePictures(Pictures):
         waiting: deque[Future[np.ndarray | Unreadable]] = deque()
         with warnings_refuse(), ThreadPoolExecutor(processors()) as pool:
             for row in rows:
-                waiting.append(pool.submit(attempt, self.read, self.files[row]))
+                waiting.append(pool.submit(attempt, self._within_root, self.files[row]))
                 if len(waiting) >= _IN_FLIGHT * processors():
                     yield waiting.popleft().result()
             while waiting:
@@ -106,8 +108,18 @@ class FilePictures(Pictures):
         return read_image(file, self.size_px)
 
     def origin(self, row: int) -> str:
-        """The file."""
-        return str(self.files[row])
+        """The file; what of its path cannot be printed or written as text is escaped."""
+        return "".join(letter if letter.isprintable() else ascii(letter)[1:-1] for letter in str(self.files[row]))
+
+    def _within_root(self, file: Path) -> np.ndarray:
+        if self.root is not None and leads_out(file, self.root):
+            raise Unreadable(f"a link that leads out of {self.root}")
+        return self.read(file)
+
+
+def leads_out(path: Path, root: Path) -> bool:
+    """Whether this is a link to something that is not below a folder."""
+    return path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root)
 
 
 def within(rows: Sequence[int], start: int, stop: int) -> Sequence[int]:

@@ -8,16 +8,16 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
 from selfsup.data.endless import Endless
 from selfsup.data.labels import read_label
-from selfsup.data.pictures import FilePictures, Pictures
+from selfsup.data.pictures import FilePictures, Pictures, leads_out
 from selfsup.data.tables import Table, read_table
 from selfsup.types import ConfigError, DataError
 from selfsup.votes import QuestionTree
@@ -72,6 +72,8 @@ class Source(ABC):
 
     structures: ClassVar[tuple[str, ...]] = ()
     """Names of the K maps that `structure_maps` returns."""
+    made_up: ClassVar[bool] = False
+    """Whether the galaxies are of a sky that does not exist."""
 
     @abstractmethod
     def read(self) -> Galaxies:
@@ -91,11 +93,15 @@ class Source(ABC):
 
     def pictures(self, found: Galaxies) -> Pictures:
         """What is to be packed: here, the files."""
-        return FilePictures(found.ids, found.files, self.size_px)
+        return FilePictures(found.ids, found.files, self.size_px, Path(self.folder))
 
     def endless(self) -> Endless | None:
         """Galaxies to learn from in place of the packed ones; here none."""
         return None
+
+    def elsewhere(self, surveys: Mapping[str, dict[str, Any]]) -> dict[str, Source]:
+        """Name of a survey -> the same galaxies as it sees them; of a real sky, none."""
+        return {}
 
     def galaxy_of(self, picture: str) -> str:
         """Id of a picture -> the galaxy in it: all pictures of one belong to the same part of the data."""
@@ -137,12 +143,17 @@ class Source(ABC):
 
 
 def find_images(folder: str | Path) -> dict[str, Path]:
-    """All images below a folder, by name without suffix, in the order of their paths.
+    """All images below a folder, by `name_of`, in the order of their paths.
 
     Raises:
-        DataError: as `list_images`, or two images of one name.
+        DataError: as `list_files`, or two images of one name.
     """
-    return by_id((file.stem, file) for file in list_images(folder))
+    return by_id((name_of(file), file) for file in list_files(folder))
+
+
+def name_of(file: Path) -> str:
+    """The id of a galaxy: its file's name without suffix, in UTF-8; other bytes are a backslash, x and two digits."""
+    return os.fsencode(file.stem).decode(errors="backslashreplace")
 
 
 def by_id(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
@@ -163,19 +174,33 @@ def by_id(pairs: Iterable[tuple[str, Path]]) -> dict[str, Path]:
 
 
 def list_images(folder: str | Path, suffixes: tuple[str, ...] = _SUFFIXES) -> list[Path]:
-    """All files with these suffixes in a folder and below, JPEG and PNG ones, sorted by path; hidden ones left out.
+    """As `list_files`, of files all of which must be usable.
 
     Raises:
-        DataError: no such folder, no image, or a link that leads out of the folder.
+        DataError: the same, or a file is a link that leads out of the folder.
+    """
+    found = list_files(folder, suffixes)
+    for file in found:
+        _refuse_link_outside(file, Path(folder).expanduser().resolve())
+    return found
+
+
+def list_files(folder: str | Path, suffixes: tuple[str, ...] = _SUFFIXES) -> list[Path]:
+    """All files with these suffixes in a folder and below, JPEG and PNG ones, sorted by path; hidden ones left out.
+
+    A link to a file outside is among them: like all that is no image, it is refused when it is read (`FilePictures`).
+
+    Raises:
+        DataError: no such folder, no image, a folder that cannot be listed, or a link to one outside.
     """
     root = Path(folder).expanduser().resolve()
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of images; set data.folder=...")
     files: list[Path] = []
-    for place, folders, names in os.walk(root):
+    for place, folders, names in os.walk(root, onerror=_refuse_unlisted):
         folders[:] = [name for name in folders if not name.startswith(".")]
         images = [name for name in names if name.lower().endswith(suffixes) and not name.startswith(".")]
-        for name in (*folders, *images):
+        for name in folders:
             _refuse_link_outside(Path(place, name), root)
         files.extend(Path(place, name) for name in images)
     if not files:
@@ -193,6 +218,10 @@ def with_shares(galaxies: Galaxies) -> Galaxies:
     return replace(galaxies, columns={**galaxies.columns, **added})
 
 
+def _refuse_unlisted(error: OSError) -> None:
+    raise DataError(f"{error.filename}: cannot be listed ({error.strerror}); allow it, or move the folder away")
+
+
 def _refuse_link_outside(path: Path, root: Path) -> None:
-    if path.is_symlink() and not Path(os.path.realpath(path)).is_relative_to(root):
+    if leads_out(path, root):
         raise DataError(f"{path} is a link that leads out of {root}; copy what it points to, or remove it")

@@ -6,7 +6,7 @@ galaxy is drawn (`selfsup.sky`).
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, ClassVar, Literal
@@ -60,6 +60,7 @@ class Synthetic(Source):
     stream_count: int | None
 
     structures: ClassVar[tuple[str, ...]] = STRUCTURES
+    made_up: ClassVar[bool] = True
 
     def __post_init__(self) -> None:
         """Refuse what cannot be drawn, before anything is."""
@@ -102,6 +103,11 @@ class Synthetic(Source):
             return None
         once = replace(self.sky, exposures=1)
         return SkyStream(once, self.count, self.label, self.classes, self.stream_count)
+
+    def elsewhere(self, surveys: Mapping[str, dict[str, Any]]) -> dict[str, Source]:
+        """Name of a survey -> the same sky as it sees it, without the one that it is seen by."""
+        own = str(self.survey["name"])
+        return {name: replace(self, survey=values) for name, values in surveys.items() if name != own}
 
     def galaxy_of(self, picture: str) -> str:
         """The galaxy of an exposure."""

@@ -7,6 +7,8 @@ numeric only where nothing is lost by reading it so.
 from __future__ import annotations
 
 import csv
+import io
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +31,15 @@ _MISSING = ["", "NA", "N/A", "NULL", "null", "None"]
 
 _EXACT = 2**53
 """The largest integer up to which float64 holds every integer."""
+
+MOST_COLUMNS, MOST_ROWS = 10_000, 100_000_000
+_MOST_HEADER = 2**20
+"""Letters of the first line."""
+_ROWS_PER_BYTE = 100
+"""Beyond it not even ids that count up would fit into the file."""
+_FEW_BYTES, _MOST_RATIO = 2**30, 100
+"""What a file may unpack to, and how many times its size where that is more."""
+_BATCH_ROWS = 8192
 
 
 @dataclass(frozen=True)
@@ -120,20 +131,28 @@ def read_table(file: Path, id_column: str | None) -> Table:
         raise DataError(f"{file}: no such file; put the table there or name the right one")
     try:
         arrow = readers[file.suffix.lower()](file)
-    except (pa.ArrowInvalid, OSError, UnicodeDecodeError) as error:
+        require_names(arrow.column_names, file)  # which are not always what Python takes for the first line
+        id_column = _id_column(file, arrow.column_names, id_column)
+        ids = _ids(file, arrow.column(id_column), id_column)
+        columns = {name: _column(arrow.column(name)) for name in arrow.column_names if name != id_column}
+    except (pa.ArrowException, OSError, UnicodeDecodeError, OverflowError, csv.Error) as error:
         raise DataError(f"{file}: not a readable table ({error}); mend it or write it again (UTF-8, commas)") from error
-    repeated = sorted({name for name in arrow.column_names if arrow.column_names.count(name) > 1})
-    if repeated:
-        raise DataError(f"{file}: two columns are called {repeated[0]!r}; rename one")
-    id_column = _id_column(file, arrow.column_names, id_column)
-    ids = _ids(file, arrow.column(id_column), id_column)
-    columns = {name: _column(arrow.column(name)) for name in arrow.column_names if name != id_column}
     return Table(file, ids, columns)
+
+
+def require_names(names: Sequence[str], file: Path) -> None:
+    """Raise DataError where there are too many columns, or two of one name."""
+    if len(names) > MOST_COLUMNS:
+        raise DataError(f"{file}: {len(names)} columns, and {MOST_COLUMNS} is the most; write those that are needed")
+    for name, count in Counter(names).most_common(1):
+        if count > 1:
+            raise DataError(f"{file}: two columns are called {name!r}; rename one")
 
 
 def _read_csv(file: Path) -> pa.Table:
     with file.open(encoding="utf-8-sig", newline="") as stream:
-        names = next(csv.reader(stream), [])
+        names = next(csv.reader(io.StringIO(stream.read(_MOST_HEADER), newline="")), [])
+    require_names(names, file)
     return pyarrow.csv.read_csv(
         file,
         parse_options=pyarrow.csv.ParseOptions(newlines_in_values=True),
@@ -143,9 +162,27 @@ def _read_csv(file: Path) -> pa.Table:
 
 
 def _read_parquet(file: Path) -> pa.Table:
-    schema = pq.read_schema(file)
-    flat = [field.name for field in schema if not pa.types.is_nested(field.type)]  # embeddings and the like stay out
-    return pq.read_table(file, columns=flat)
+    length = file.stat().st_size
+    with pq.ParquetFile(file) as stored:
+        require_names(stored.schema_arrow.names, file)
+        rows = stored.metadata.num_rows
+        if rows > min(MOST_ROWS, _ROWS_PER_BYTE * length):
+            raise DataError(f"{file}: announces {rows} rows in {length} bytes; write it again, in parts if need be")
+        # Embeddings and the like stay out.
+        flat = [field for field in stored.schema_arrow if not pa.types.is_nested(field.type)]
+        return _unpacked(stored, pa.schema(flat), file, max(_FEW_BYTES, _MOST_RATIO * length))
+
+
+def _unpacked(stored: pq.ParquetFile, schema: pa.Schema, file: Path, most_bytes: int) -> pa.Table:
+    """A part at a time: a few bytes can stand for any number of the longest texts."""
+    batches, held = [], 0
+    for batch in stored.iter_batches(_BATCH_ROWS, columns=schema.names):
+        batch.validate(full=True)
+        held += batch.nbytes
+        if held > most_bytes:
+            raise DataError(f"{file}: unpacks to more than {most_bytes >> 20} MiB; write it again, in parts if need be")
+        batches.append(batch)
+    return pa.Table.from_batches(batches, schema)
 
 
 def _id_column(file: Path, names: list[str], wanted: str | None) -> str:
@@ -176,16 +213,18 @@ def _ids(file: Path, column: pa.ChunkedArray, name: str) -> list[str]:
 
 
 def _column(column: pa.ChunkedArray) -> np.ndarray:
-    """Float64 where every value is a number that float64 holds, else object str."""
+    """Float64 where every value is a number that float64 holds, else object str; "" for bytes."""
+    if isinstance(column.type, pa.BaseExtensionType):
+        column = column.cast(column.type.storage_type)
     if pa.types.is_dictionary(column.type):
         column = column.cast(column.type.value_type)
+    if any(holds_bytes(column.type) for holds_bytes in _BYTES):
+        return np.full(len(column), "", dtype=object)
     if pa.types.is_boolean(column.type):
         column = column.cast(pa.uint8())
     numbers = _parsed(column) if _is_text(column.type) else column
     if _is_number(numbers.type) and not _loses_digits(numbers):
         return np.asarray(numbers.cast(pa.float64()).fill_null(np.nan).to_numpy(), dtype=np.float64)
-    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
-        return np.full(len(column), "", dtype=object)
     return np.array(column.cast(pa.string()).fill_null("").to_pylist(), dtype=object)
 
 
@@ -208,6 +247,9 @@ def _loses_digits(numbers: pa.ChunkedArray) -> bool:
         return False
     ends = pc.min_max(numbers).as_py()
     return bool(ends["max"] > _EXACT or ends["min"] < -_EXACT)
+
+
+_BYTES = (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_fixed_size_binary, pa.types.is_binary_view)
 
 
 def _is_text(kind: pa.DataType) -> bool:

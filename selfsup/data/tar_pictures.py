@@ -12,8 +12,8 @@ import numpy as np
 
 from selfsup.data.decode import MAX_BYTES, Unreadable, decode_image
 from selfsup.data.pictures import Pictures, attempt, length_and_date, warnings_refuse
-from selfsup.data.processors import processors
 from selfsup.data.progress import Work
+from selfsup.processors import processors
 
 _TOGETHER = 256
 """Images that are decoded before the next are read."""

@@ -147,6 +147,7 @@ def test_pixels_are_squared_as_files_are(read):
     np.testing.assert_array_equal(square_of(np.asarray(image), 16), read(encoded(image)))
 
 
+@pytest.mark.promise("hostile")
 @pytest.mark.parametrize("name", MALFORMED)
 def test_malformed_files_are_refused_with_a_reason(read, name):
     with pytest.raises(Unreadable) as caught:
@@ -154,6 +155,7 @@ def test_malformed_files_are_refused_with_a_reason(read, name):
     assert caught.value.reason
 
 
+@pytest.mark.promise("hostile", faults=300)
 def test_any_damage_is_a_refusal_or_an_image_never_a_crash(read):
     rng = np.random.default_rng(0)
     refused = 0
