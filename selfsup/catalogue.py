@@ -27,6 +27,7 @@ from selfsup.catalogue_values import (
     to_arrow,
     to_json,
     to_numpy,
+    to_text,
     validate_rows,
 )
 from selfsup.durable import replacing, replacing_folder, synced
@@ -64,7 +65,7 @@ class Catalogue:
         names = list(ids)
         validate_rows(names, matrix)
         flat = pa.FixedSizeListArray.from_arrays(pa.array(matrix.reshape(-1)), matrix.shape[1])
-        table = pa.table({"id": pa.array(map(str, names), pa.string()), "embedding": flat})
+        table = pa.table({"id": to_text(names), "embedding": flat})
         return cls(Rows(ds.dataset(table)), to_json(provenance)).append(columns)
 
     @classmethod
@@ -154,7 +155,10 @@ class Catalogue:
             DataError: no such column; names the nearest, and those there are.
         """
         self._require(name)
-        return to_numpy(self._rows.column(name))
+        try:
+            return to_numpy(self._rows.column(name))
+        except pa.ArrowException as error:
+            raise DataError(f"column '{name}': {error}; leave it out, or write it as text.") from error
 
     def about(self, name: str) -> About:
         """Unit and description of a column; empty where nobody gave them.
@@ -221,6 +225,17 @@ class Catalogue:
             if name != "embedding":
                 self._require(name)
         return (table for table in self._rows.tables(rows, ["id", *columns]) if len(table))
+
+    def take(self, numbers: np.ndarray, columns: Sequence[str]) -> pa.Table:
+        """The ids and these columns of the galaxies of these numbers (n,), which rise; the others are not read.
+
+        Raises:
+            DataError: no such column, or a file is damaged.
+        """
+        for name in columns:
+            if name != "embedding":
+                self._require(name)
+        return self._rows.take(numbers, list(dict.fromkeys(["id", *columns])))
 
     def save(self, path: str | Path, rows_per_file: int | None = None) -> None:
         """Write a file, or with `rows_per_file` a folder of shards; what is at `path` is always whole.

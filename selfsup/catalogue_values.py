@@ -52,6 +52,14 @@ def refuse_not_finite(ids: list[str], matrix: Floats) -> None:
     )
 
 
+def to_text(ids: list[str]) -> pa.Array:
+    """Ids in Arrow; DataError for one that UTF-8 has no bytes for, such as half of a surrogate pair."""
+    try:
+        return pa.array(ids, pa.string())
+    except UnicodeEncodeError as error:
+        raise DataError(f"id {error.object!r} cannot be written as UTF-8; rename it.") from error
+
+
 def to_json(provenance: Mapping[str, JSON]) -> str:
     """Provenance as it is kept; DataError for what JSON has no word for."""
     try:
@@ -76,7 +84,7 @@ def to_arrow(name: str, values: Values, length: int) -> pa.ChunkedArray:
         values = values.astype(values.dtype.newbyteorder("="))
     try:
         array = pa.array(values)
-    except (pa.ArrowInvalid, pa.ArrowTypeError, pa.ArrowNotImplementedError, OverflowError) as error:
+    except (pa.ArrowException, OverflowError, UnicodeEncodeError) as error:
         raise DataError(f"column '{name}': {error}; give numbers, text, booleans or dates, of one type.") from error
     if pa.types.is_nested(array.type):
         raise DataError(f"column '{name}' holds {array.type}; give single values, in several columns.")
@@ -95,12 +103,18 @@ def to_numpy(column: pa.ChunkedArray) -> np.ndarray[Any, Any]:
 
 
 def described(name: str, kind: pa.DataType, about: About) -> pa.Field:
-    """A column's name, type and meaning, as a field of Arrow, which keeps the meaning in its metadata."""
+    """A column's name, type and meaning, as a field of Arrow, which keeps the meaning in its metadata.
+
+    Raises:
+        DataError: a name that is not UTF-8.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in name):
+        raise DataError(f"column {name!r}: not UTF-8; give it another name.")
     said = {"unit": about.unit, "description": about.description}
     return pa.field(name, kind, metadata={key: text for key, text in said.items() if text} or None)
 
 
 def about_of(field: pa.Field) -> About:
     """What a field's metadata say of its column."""
-    said = {key.decode(): text.decode() for key, text in (field.metadata or {}).items()}
+    said = {key.decode(errors="replace"): text.decode(errors="replace") for key, text in (field.metadata or {}).items()}
     return About(said.get("unit", ""), said.get("description", ""))

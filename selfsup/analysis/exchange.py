@@ -7,7 +7,6 @@ apostrophe (OWASP, "CSV injection"; CWE-1236), which is taken off again on readi
 from __future__ import annotations
 
 import csv
-import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
@@ -18,13 +17,11 @@ from pyarrow.csv import CSVWriter
 
 from selfsup.analysis.journal import LEAST, MOST, Journal
 from selfsup.durable import replacing
+from selfsup.spreadsheet import RISKY, unguarded
 from selfsup.types import DataError
 
 _ROWS = 100_000
 """Written at a time."""
-FORMULA = re.compile(r"^([=+\-@\t\r])")
-"""The first character of a text that a spreadsheet would take for a formula (CWE-1236)."""
-_GUARD = re.compile(rf"^'(?={FORMULA.pattern[1:]})")
 
 
 def write_ranking(ids: pa.ChunkedArray, columns: Mapping[str, np.ndarray], rows: np.ndarray, out: Path) -> None:
@@ -35,7 +32,7 @@ def write_ranking(ids: pa.ChunkedArray, columns: Mapping[str, np.ndarray], rows:
     with replacing(out) as stream, CSVWriter(stream, schema) as table:
         for start in range(0, len(rows), _ROWS):
             part = rows[start : start + _ROWS]
-            texts = pc.replace_substring_regex(ids.take(pa.array(part)), FORMULA.pattern, r"'\1").combine_chunks()
+            texts = pc.replace_substring_regex(ids.take(pa.array(part)), RISKY, r"'\1").combine_chunks()
             numbers = [pa.array(values[part], from_pandas=True) for values in columns.values()]
             table.write_table(pa.table([texts, *numbers], names))
 
@@ -54,7 +51,7 @@ def read_ratings(file: Path) -> list[tuple[str, float]]:
             rows = [(table.line_num, row["id"] or "", (row["rating"] or "").strip()) for row in table]
     except (FileNotFoundError, IsADirectoryError, UnicodeDecodeError) as error:
         raise DataError(f"{file}: {error}; name a CSV file, in UTF-8, with the columns id,rating.") from error
-    return [(_GUARD.sub("", name), _rating(file, line, text)) for line, name, text in rows if text]
+    return [(unguarded(name), _rating(file, line, text)) for line, name, text in rows if text]
 
 
 def merge_ratings(journal: Journal, ratings: Sequence[tuple[str, float]], ids: pa.ChunkedArray, who: str) -> int:

@@ -1,4 +1,4 @@
-"""Some galaxies of a catalogue, by their ids or their numbers; the others pass by and are not kept."""
+"""Some galaxies of a catalogue, by their ids or their numbers."""
 
 from __future__ import annotations
 
@@ -45,12 +45,7 @@ def find(catalogue: Catalogue, ids: Sequence[str]) -> np.ndarray:
 def take(catalogue: Catalogue, rows: np.ndarray, columns: Sequence[str]) -> pa.Table:
     """Ids and these columns (`embedding` may be one) of the galaxies of these numbers (n,), in that order."""
     wanted, back = np.unique(rows, return_inverse=True)
-    parts: list[pa.Table] = []
-    for start, table in numbered(catalogue, columns):
-        first, last = np.searchsorted(wanted, [start, start + len(table)])
-        if first < last or not parts:
-            parts.append(table.take(wanted[first:last] - start))
-    return pa.concat_tables(parts).take(back)
+    return catalogue.take(wanted, columns).take(pa.array(back))
 
 
 def embeddings(table: pa.Table) -> np.ndarray:

@@ -17,9 +17,8 @@ from pyarrow.csv import CSVWriter
 
 from selfsup.durable import replacing
 from selfsup.exports.content import Content
+from selfsup.spreadsheet import RISKY
 from selfsup.types import ConfigError
-
-_RISKY = r"^('*[=+\-@\t\r\n\x00])"
 
 
 def write_csv(content: Content, file: Path) -> None:
@@ -43,7 +42,7 @@ def write_csv(content: Content, file: Path) -> None:
 
 def guarded(text: pa.ChunkedArray) -> pa.ChunkedArray:
     """Text -> text that no spreadsheet runs."""
-    return pc.replace_substring_regex(text, _RISKY, r"'\1")
+    return pc.replace_substring_regex(text, RISKY, r"'\1")
 
 
 def _cells(values: pa.ChunkedArray) -> pa.ChunkedArray:

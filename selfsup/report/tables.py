@@ -7,16 +7,20 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
 from selfsup.durable import replacing
+from selfsup.spreadsheet import guarded
 
 Row = Mapping[str, str | float]
 
 
 def write_csv(rows: Sequence[Row], out: Path) -> None:
-    """All columns of all rows, in the order in which they first come; a number that is not finite is an empty cell."""
+    """All columns of all rows, in the order in which they first come.
+
+    A number that is not finite is an empty cell; text that a spreadsheet would run is `guarded`.
+    """
     columns = list(dict.fromkeys(name for row in rows for name in row))
     text = io.StringIO()
     table = csv.DictWriter(text, columns, restval="")
-    table.writeheader()
+    table.writerow({name: guarded(name) for name in columns})
     table.writerows({name: _exact(value) for name, value in row.items()} for row in rows)
     out.parent.mkdir(parents=True, exist_ok=True)
     with replacing(out) as file:
@@ -67,4 +71,6 @@ def cell(text: str) -> str:
 
 
 def _exact(value: str | float) -> str | float:
+    if isinstance(value, str):
+        return guarded(value)
     return "" if isinstance(value, float) and not math.isfinite(value) else value

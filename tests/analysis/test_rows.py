@@ -2,6 +2,7 @@
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from selfsup.analysis.rows import embeddings, find, numbered, take
@@ -11,7 +12,7 @@ from selfsup.types import DataError
 IDS = [f"g{number}" for number in range(50)]
 
 
-@pytest.fixture(params=["memory", "file", "shards"])
+@pytest.fixture(params=["memory", "file", "groups", "shards"])
 def catalogue(request, tmp_path):
     embedding = np.arange(100, dtype=np.float32).reshape(50, 2)
     columns = {"size": np.arange(50) / 2, "kind": np.array(["a", "b"] * 25, dtype=object)}
@@ -19,6 +20,8 @@ def catalogue(request, tmp_path):
     if request.param == "memory":
         return made
     made.save(tmp_path / "c.parquet", 7 if request.param == "shards" else None)
+    if request.param == "groups":
+        pq.write_table(pq.read_table(tmp_path / "c.parquet"), tmp_path / "c.parquet", row_group_size=7)
     return Catalogue.open(tmp_path / "c.parquet")
 
 
@@ -35,6 +38,14 @@ def test_rows_are_taken_in_the_order_that_is_asked_for(catalogue):
     assert table["size"].to_pylist() == [row / 2 for row in rows]
     assert embeddings(table)[:, 0].tolist() == [2 * row for row in rows]
     assert take(catalogue, np.array([], dtype=np.int64), ["size"])["size"].to_pylist() == []
+
+
+def test_columns_that_were_added_are_taken_too(catalogue):
+    more = catalogue.append({"number": np.arange(50)})
+    assert take(more, np.array([33, 2]), ["number", "size"]).to_pylist() == [
+        {"id": "g33", "number": 33, "size": 16.5},
+        {"id": "g2", "number": 2, "size": 1.0},
+    ]
 
 
 def test_ids_are_found_and_a_missing_one_is_named(catalogue):

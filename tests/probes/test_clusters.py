@@ -13,7 +13,7 @@ from selfsup.config import build, build_all
 from selfsup.data.datamodule import GalaxyData
 from selfsup.evaluate import evaluate_pixels
 from selfsup.probes.clusters import Clusters
-from selfsup.tasks._report import draw_evaluations
+from selfsup.tasks._training_report import draw_evaluations
 from selfsup.types import ConfigError, DataError
 
 FILE = Path(__file__).parents[2] / "conf" / "probe" / "clusters.yaml"
