@@ -3,8 +3,8 @@
 import logging
 import warnings
 from collections.abc import Mapping, Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import lightning as L
 import torch
@@ -12,17 +12,23 @@ from lightning.pytorch.callbacks import Callback, EMAWeightAveraging, ModelCheck
 from lightning.pytorch.loggers import Logger
 
 from selfsup.checkpoint import LAST, finished
+from selfsup.data.attended import deaths_named
 from selfsup.data.datamodule import GalaxyData
+from selfsup.data.exhausted import memory_named
 from selfsup.probes.base import Probe
+from selfsup.stopping import deaf_children
+from selfsup.training.alone import alone_in
 from selfsup.training.batch_norm import synchronised
 from selfsup.training.checkpoints import AtomicCheckpointIO, FiniteWeights
+from selfsup.training.curves import Curves
 from selfsup.training.health import CollapseWatch
-from selfsup.training.interruption import Interruption, deaf_children
+from selfsup.training.interruption import Interruption
 from selfsup.training.learner import Learner
 from selfsup.training.optim import best_precision
 from selfsup.training.probing import OnlineProbes
 from selfsup.training.progress_bar import GalaxyProgressBar
 from selfsup.training.ranks import Ranks
+from selfsup.training.settings import TrainerSettings
 
 
 def fit(
@@ -47,8 +53,9 @@ def fit(
 
     Raises:
         Interrupted: a signal asked to stop, and the state is saved.
-        DataError: no checkpoint of the folder is whole, or a new one could not be written.
-        ConfigError: another number of ranks trained the checkpoint.
+        DataError: no checkpoint of the folder is whole, or a new one could not be written; memory ran out, or a process
+            of the loader died or hangs.
+        ConfigError: another number of ranks trained the checkpoint, or another process trains in the folder.
         NonFiniteLossError: with the galaxies at fault; the last checkpoint is from before.
         NonFiniteWeightsError: at a checkpoint; the last one is from before.
         CollapseError: where the settings ask to stop on a collapse.
@@ -81,15 +88,31 @@ def fit(
         enable_model_summary=False,
         num_sanity_val_steps=0,
     )
-    resumed = ranks.agree(lambda: "yes" if finished(folder) else "no") == "yes"
-    with deaf_children(), synchronised(learner, ranks.size, trainer.strategy.root_device):
+    with (
+        alone_in(folder, ranks),
+        deaf_children(),
+        deaths_named(),
+        memory_named(_remedy(settings)),
+        synchronised(learner, ranks.size, trainer.strategy.root_device),
+    ):
+        resumed = ranks.agree(lambda: "yes" if finished(folder) else "no") == "yes"
         trainer.fit(learner, datamodule=data, ckpt_path=folder if resumed else None, weights_only=True)
     return trainer
 
 
+def _remedy(settings: TrainerSettings) -> str:
+    size = settings.batch_size
+    half = f"with trainer.batch_size={size // 2} trainer.accumulate={2 * settings.accumulate} a step sees as many"
+    return f"lower trainer.batch_size ({size} now; {half}), data.size_px, or the encoder, and start again"
+
+
 def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], ranks: Ranks) -> list[Callback]:
     settings = learner.settings
-    callbacks: list[Callback] = [GalaxyProgressBar(), CollapseWatch(settings.log_every_steps, settings.on_collapse)]
+    callbacks: list[Callback] = [
+        GalaxyProgressBar(),
+        Curves(settings.log_every_steps),
+        CollapseWatch(settings.log_every_steps, settings.on_collapse),
+    ]
     if settings.probe_every_epochs and probes:
         callbacks.append(OnlineProbes(data, probes, settings.probe_every_epochs, ranks))
     if settings.ema_decay is not None:
@@ -97,13 +120,21 @@ def _callbacks(learner: Learner, data: GalaxyData, probes: Mapping[str, Probe], 
     return callbacks
 
 
+class _WithinEpochs(ModelCheckpoint):
+    """Every few steps but an epoch's last: who went on from there would not score the epoch, as Lightning counts."""
+
+    def on_train_batch_end(self, trainer: L.Trainer, *named: Any) -> None:
+        if not trainer.is_last_batch:
+            super().on_train_batch_end(trainer, *named)
+
+
 def _savers(folder: Path, every_steps: int | None) -> list[Callback]:
     """At every epoch's end, every few steps, and when asked to stop; each writes a new number, the newest wins."""
     last = folder / LAST
-    save = partial(ModelCheckpoint, dirpath=last.parent, filename=last.stem, enable_version_counter=False)
-    savers: list[Callback] = [FiniteWeights(), save(every_n_epochs=1, save_on_train_epoch_end=True)]
+    place: Any = {"dirpath": last.parent, "filename": last.stem, "enable_version_counter": False}
+    savers = [FiniteWeights(), ModelCheckpoint(**place, every_n_epochs=1, save_on_train_epoch_end=True)]
     if every_steps:
-        savers.append(save(every_n_train_steps=every_steps))
+        savers.append(_WithinEpochs(**place, every_n_train_steps=every_steps))
     return [*savers, Interruption(folder)]
 
 

@@ -23,7 +23,7 @@ def show_figure(loggers: Iterable[Logger], name: str, path: Path) -> None:
             logger.log_image(name, [str(path)])
         elif isinstance(logger, TensorBoard):
             with Image.open(path) as figure:
-                logger.experiment.add_image(name, np.asarray(figure.convert("RGB")), dataformats="HWC")
+                logger.log_image(name, np.asarray(figure.convert("RGB")))
 
 
 def show_table(loggers: Iterable[Logger], name: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -2,10 +2,11 @@
 
 import logging
 import os
+import signal
 import uuid
 from argparse import Namespace
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from lightning.pytorch.loggers import WandbLogger
 from lightning.pytorch.utilities import rank_zero_only
 
 from selfsup.durable import replacing
-from selfsup.training.secrets import hide, redact
+from selfsup.secrets import hide, redact
 from selfsup.types import ConfigError
 
 log = logging.getLogger(__name__)
@@ -100,7 +101,11 @@ class WandbRun(WandbLogger):
         if self._experiment is not None:
             self._id = self._experiment.id
             with self._at_no_cost():
-                self._experiment.finish(exit_code=0 if status == "success" else 1)
+                try:
+                    self._experiment.finish(exit_code=0 if status == "success" else 1)
+                except TimeoutError:
+                    log.warning("W&B: not all was uploaded in time. Upload the rest: wandb sync %s", self._folder)
+                    _abandon()
             self._experiment = None
 
     @contextmanager
@@ -144,6 +149,7 @@ class WandbRun(WandbLogger):
         # Neither the command line, the code, the terminal nor the remote's address go along: all can hold secrets.
         settings = wandb.Settings(
             **self._limits,
+            finish_timeout_raises=True,
             silent=True,
             quiet=True,
             console="off",
@@ -166,6 +172,17 @@ class WandbRun(WandbLogger):
         if run.settings.sweep_id is not None:  # the agent of `wandb sweep` has named the run
             _write(kept, run.id)
         return run
+
+
+def _abandon() -> None:
+    """End W&B's own process, for which Python would wait when it ends; what it has not uploaded is on the disk."""
+    for listed in Path("/proc/self/task").glob("*/children"):
+        for number in listed.read_text().split():
+            if Path(f"/proc/{number}/comm").read_text() == "wandb-core\n":
+                os.kill(int(number), signal.SIGKILL)
+    with suppress(OSError, SystemExit):  # it says goodbye, now in vain, and would end as the killed one did
+        wandb.teardown()
+    wandb.teardown()  # what the first did not come to
 
 
 @contextmanager

@@ -41,6 +41,7 @@ def rank(number, port, name, answers):
     distributed.destroy_process_group()
 
 
+@pytest.mark.promise("ranks")
 @pytest.mark.parametrize("name", ["2d", "act"])
 def test_two_ranks_are_one_batch(name, free_port):
     fork = multiprocessing.get_context("fork")

@@ -36,6 +36,7 @@ def write_without_end(path):
         save(io, path, number)
 
 
+@pytest.mark.promise("kills", faults=20)
 def test_a_killed_writer_never_leaves_a_torn_file(tmp_path):
     path, delay = tmp_path / "checkpoint" / "last.ckpt", random.Random(0)
     save(AtomicCheckpointIO(), path, 0)
@@ -65,6 +66,7 @@ def test_a_killed_writer_never_leaves_a_torn_file(tmp_path):
     assert len(whole) == 5, "two of a checkpoint and its manifest, and the name"
 
 
+@pytest.mark.promise("disk")
 def test_a_failed_write_leaves_the_former_checkpoint_and_nothing_else(tmp_path):
     path = tmp_path / "last.ckpt"
     AtomicCheckpointIO().save_checkpoint({"config": {}, "number": 1}, path)
@@ -85,6 +87,7 @@ def files_limited_to(size):
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+@pytest.mark.promise("disk")
 @pytest.mark.parametrize("size", [0, 100, 1000, 10_000, 100_000, 400_000, 799_000])
 def test_a_full_disk_leaves_the_former_checkpoints_and_nothing_else(size, tmp_path):
     io, path = AtomicCheckpointIO(), tmp_path / LAST
@@ -124,6 +127,7 @@ def fill(ballast, room):
         file.truncate(ballast.stat().st_size - room)
 
 
+@pytest.mark.promise("disk", faults=13)
 def test_a_disk_that_fills_up_leaves_the_former_checkpoints(small_disk):
     """With room for ever more of the third one, from nothing to almost all of it."""
     io, path = AtomicCheckpointIO(), small_disk / LAST
@@ -140,6 +144,7 @@ def test_a_disk_that_fills_up_leaves_the_former_checkpoints(small_disk):
     assert read_checkpoint(small_disk)["global_step"] == 3
 
 
+@pytest.mark.promise("disk")
 def test_a_file_system_without_symbolic_links_will_do(tmp_path, monkeypatch):
     def refuse(*_):
         raise PermissionError(errno.EPERM, "Operation not permitted")
@@ -162,6 +167,7 @@ class Marker:
         return os.mkdir, (self.path,)
 
 
+@pytest.mark.promise("code", faults=2)
 def test_a_pickled_class_is_refused_and_not_run(tmp_path):
     path = tmp_path / "last.ckpt"
     torch.save({"config": {}, "state_dict": {}, "extra": Marker(tmp_path / "ran")}, path)
@@ -172,6 +178,7 @@ def test_a_pickled_class_is_refused_and_not_run(tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.promise("kills")
 @pytest.mark.parametrize("keep", [0.0, 0.1, 0.5, 0.99])
 def test_a_truncated_checkpoint_is_said_to_be_one(keep, tmp_path):
     path = tmp_path / "last.ckpt"
@@ -181,6 +188,7 @@ def test_a_truncated_checkpoint_is_said_to_be_one(keep, tmp_path):
         read_checkpoint(path)
 
 
+@pytest.mark.promise("inputs")
 @pytest.mark.parametrize("content", [b"not a checkpoint at all", b"\x80\x02.", b"\x00" * 100])
 def test_other_files_are_no_checkpoints(content, tmp_path):
     path = tmp_path / "last.ckpt"
@@ -189,6 +197,7 @@ def test_other_files_are_no_checkpoints(content, tmp_path):
         read_checkpoint(path)
 
 
+@pytest.mark.promise("inputs")
 @pytest.mark.parametrize("content", [[1, 2], {"state_dict": {}}, torch.zeros(3)])
 def test_tensors_without_a_configuration_are_no_checkpoint(content, tmp_path):
     torch.save(content, tmp_path / "last.ckpt")
@@ -223,6 +232,7 @@ def test_a_trainings_checkpoint_holds_plain_values_and_its_configuration(run_fol
     assert torch.equal(load_encoder(folder / LAST)(image), objective.online_encoder()(image))
 
 
+@pytest.mark.promise("code", faults=2)
 def test_a_checkpoints_configuration_passes_the_gate(run_folder, monkeypatch):
     folder, _ = run_folder
     saved = torch.load(folder / LAST, weights_only=True)
@@ -236,6 +246,7 @@ def test_a_checkpoints_configuration_passes_the_gate(run_folder, monkeypatch):
     assert not ran
 
 
+@pytest.mark.promise("inputs")
 def test_weights_of_another_encoder_are_refused(run_folder):
     folder, _ = run_folder
     saved = torch.load(folder / LAST, weights_only=True)
@@ -250,6 +261,7 @@ def train(cfg, folder):
     fit(parts.learner, parts.data, {}, parts.loggers, folder)
 
 
+@pytest.mark.promise("disk")
 def test_a_training_whose_disk_is_full_goes_on_when_there_is_room(tiny, compose, tmp_path):
     cfg = compose(*tiny, "trainer.checkpoint_every_steps=2", "logger=csv")
     train(cfg, tmp_path / "whole")
@@ -269,6 +281,7 @@ def test_a_training_whose_disk_is_full_goes_on_when_there_is_room(tiny, compose,
     assert all(torch.equal(cut[name], value) for name, value in whole.items())
 
 
+@pytest.mark.promise("kills")
 def test_a_training_goes_on_from_the_checkpoint_before_a_damaged_one(tiny, compose, tmp_path, caplog):
     cfg = compose(*tiny, "trainer.checkpoint_every_steps=4")
     train(cfg, tmp_path)
@@ -283,6 +296,7 @@ def test_a_training_goes_on_from_the_checkpoint_before_a_damaged_one(tiny, compo
     assert all(torch.equal(again["state_dict"][name], value) for name, value in end["state_dict"].items())
 
 
+@pytest.mark.promise("numbers")
 def test_weights_that_are_no_numbers_are_not_saved(tiny, compose, tmp_path, monkeypatch):
     step = Learner.optimizer_step
 
@@ -297,6 +311,7 @@ def test_weights_that_are_no_numbers_are_not_saved(tiny, compose, tmp_path, monk
     assert read_checkpoint(tmp_path)["global_step"] == 2
 
 
+@pytest.mark.promise("kills", faults=20)
 @pytest.mark.slow
 def test_a_training_killed_again_and_again_always_has_a_checkpoint(tmp_path):
     script = Path(__file__).parents[2] / "scripts" / "kill_loop.py"

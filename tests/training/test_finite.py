@@ -6,6 +6,7 @@ import torch
 from selfsup.training.finite import check_finite
 
 
+@pytest.mark.promise("numbers")
 def test_a_finite_loss_passes_and_another_names_its_galaxies():
     check_finite(torch.tensor(1.0), 3, ["a"])
     ids = [f"galaxy {number}" for number in range(40)]

@@ -76,6 +76,7 @@ def dead(objective):
     objective.projector.register_forward_hook(lambda module, inputs, output: output * 0 + 1)
 
 
+@pytest.mark.promise("numbers")
 def test_a_collapse_stops_where_that_is_asked(tiny, compose, tmp_path):
     parts = assemble(compose(*tiny, "trainer.on_collapse=stop"), tmp_path)
     blind(parts.objective)
@@ -84,6 +85,7 @@ def test_a_collapse_stops_where_that_is_asked(tiny, compose, tmp_path):
         fit(parts.learner, parts.data, {}, parts.loggers, tmp_path)
 
 
+@pytest.mark.promise("numbers")
 @rarely
 def test_a_collapse_is_announced_once_and_in_an_epoch_however_short(tiny, compose, tmp_path, caplog):
     text = heard(compose(*tiny, "trainer.log_every_steps=1000"), tmp_path, caplog, blind)
@@ -91,6 +93,7 @@ def test_a_collapse_is_announced_once_and_in_an_epoch_however_short(tiny, compos
     assert "at step 5" in text
 
 
+@pytest.mark.promise("numbers")
 def test_a_uniform_teacher_is_announced_once(tiny, compose, tmp_path, caplog):
     cfg = compose(*tiny, "objective=dino", "objective.output_dim=64", "objective.hidden_dim=32")
     text = heard(cfg, tmp_path, caplog, uniform)
@@ -99,6 +102,7 @@ def test_a_uniform_teacher_is_announced_once(tiny, compose, tmp_path, caplog):
     assert "try objective.batch_norm (true)" in text
 
 
+@pytest.mark.promise("numbers")
 def test_a_uniform_teacher_is_announced_where_it_is_a_part(tiny, compose, tmp_path, caplog):
     head = "objective.parts.contrastive"
     cfg = compose(*tiny, *HYBRID, f"{head}.output_dim=64", f"{head}.hidden_dim=32", "trainer.max_epochs=1")
@@ -107,6 +111,7 @@ def test_a_uniform_teacher_is_announced_where_it_is_a_part(tiny, compose, tmp_pa
     assert f"try {head}.batch_norm (true)" in text
 
 
+@pytest.mark.promise("numbers")
 def test_a_teacher_that_knows_one_prototype_is_announced(tiny, compose, tmp_path, caplog):
     small = ["objective.output_dim=64", "objective.hidden_dim=32", "trainer.max_epochs=1"]
 
@@ -119,6 +124,7 @@ def test_a_teacher_that_knows_one_prototype_is_announced(tiny, compose, tmp_path
     assert "objective.center_momentum (lower)" in text
 
 
+@pytest.mark.promise("numbers")
 @pytest.mark.parametrize("objective", ["ntxent", "simsiam"])
 def test_a_dead_projector_is_told_from_a_dead_encoder(objective, tiny, compose, tmp_path, caplog):
     small = ["objective.hidden_dim=32", "objective.output_dim=32", "trainer.max_epochs=1"]
@@ -127,6 +133,7 @@ def test_a_dead_projector_is_told_from_a_dead_encoder(objective, tiny, compose, 
     assert "representation has collapsed" not in text
 
 
+@pytest.mark.promise("numbers")
 @rarely
 def test_a_loss_at_chance_is_announced_when_it_has_had_the_time(tiny, compose, tmp_path, caplog, monkeypatch):
     monkeypatch.setattr(health, "CHANCE_STEPS", 10)

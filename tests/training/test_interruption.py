@@ -17,11 +17,12 @@ import torch
 
 from selfsup.checkpoint import LAST, finished, read_checkpoint
 from selfsup.data import packing
+from selfsup.stopping import SIGNALS, stoppable
 from selfsup.tasks import pretrain as pretraining
 from selfsup.tasks.pretrain import assemble, pretrain
 from selfsup.training import interruption
 from selfsup.training.checkpoints import AtomicCheckpointIO
-from selfsup.training.interruption import SIGNALS, Interruption, stoppable
+from selfsup.training.interruption import Interruption
 from selfsup.training.learner import Learner
 from selfsup.training.loop import fit
 from selfsup.training.ranks import Ranks
@@ -103,6 +104,7 @@ def whole(tiny, compose, tmp_path_factory):
     return folder
 
 
+@pytest.mark.promise("resume")
 @pytest.mark.parametrize(("moment", "number"), zip(MOMENTS, itertools.cycle(SIGNALS), strict=False))
 def test_a_signal_at_any_moment_costs_nothing(moment, number, whole, tiny, compose, tmp_path):
     owner, method, when, step = MOMENTS[moment]
@@ -119,6 +121,7 @@ def test_a_signal_at_any_moment_costs_nothing(moment, number, whole, tiny, compo
     assert len(rows(tmp_path / "cut")) == 10
 
 
+@pytest.mark.promise("resume")
 def test_no_gradient_is_left_half_accumulated(tiny, compose, tmp_path):
     cfg = compose(*tiny, "trainer.accumulate=2")
     train(cfg, tmp_path / "whole")
@@ -128,6 +131,7 @@ def test_no_gradient_is_left_half_accumulated(tiny, compose, tmp_path):
     assert end_of(tmp_path / "cut") == end_of(tmp_path / "whole")
 
 
+@pytest.mark.promise("resume")
 def test_a_signal_before_the_first_step_is_not_forgotten(tiny, compose, tmp_path):
     """While Lightning's own handler listens."""
     said = stopped(compose(*tiny), tmp_path, Learner, "zero_grad", lambda *_: True)
@@ -135,6 +139,7 @@ def test_a_signal_before_the_first_step_is_not_forgotten(tiny, compose, tmp_path
     assert not (tmp_path / LAST).exists()
 
 
+@pytest.mark.promise("resume")
 def test_an_ignored_signal_stays_ignored(tiny, compose, tmp_path):
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -147,11 +152,13 @@ def test_an_ignored_signal_stays_ignored(tiny, compose, tmp_path):
     assert saved_step(tmp_path) == 5
 
 
+@pytest.mark.promise("resume")
 def test_the_same_signal_twice_at_once_is_one(tiny, compose, tmp_path):
     said = stopped(compose(*tiny), tmp_path, Learner, "training_step", at_step(2), times=2)
     assert "after step 3" in said
 
 
+@pytest.mark.promise("resume")
 def test_a_second_ctrl_c_hurries(tiny, compose, tmp_path, monkeypatch):
     monkeypatch.setattr(interruption, "HURRY_AFTER_S", 0.0)
     with pytest.MonkeyPatch.context() as patch:
@@ -162,6 +169,7 @@ def test_a_second_ctrl_c_hurries(tiny, compose, tmp_path, monkeypatch):
     assert not (tmp_path / LAST).exists()
 
 
+@pytest.mark.promise("resume")
 def test_a_second_signal_kills(monkeypatch):
     monkeypatch.setattr(interruption, "HURRY_AFTER_S", 0.05)
     process = os.fork()
@@ -178,6 +186,7 @@ def test_a_second_signal_kills(monkeypatch):
     assert os.waitstatus_to_exitcode(os.waitpid(process, 0)[1]) == -signal.SIGTERM
 
 
+@pytest.mark.promise("resume")
 @pytest.mark.parametrize("number", SIGNALS)
 def test_the_loaders_processes_hear_nothing(number, tiny, compose, tmp_path):
     told = []
@@ -206,6 +215,7 @@ OUTSIDE = {
 }
 
 
+@pytest.mark.promise("resume")
 @pytest.mark.parametrize(("moment", "number"), zip(OUTSIDE, SIGNALS, strict=True))
 def test_a_signal_before_or_after_the_steps_ends_at_once_and_can_be_taken_up(
     moment, number, tiny, compose, tmp_path, monkeypatch
@@ -226,6 +236,7 @@ def test_a_signal_before_or_after_the_steps_ends_at_once_and_can_be_taken_up(
     assert (tmp_path / "run" / "report.json").is_file()
 
 
+@pytest.mark.promise("resume")
 def test_outside_the_steps_too_the_same_signal_twice_at_once_is_one(tmp_path):
     done = []
 
@@ -268,6 +279,7 @@ def wait_for(folder, step, output):
         time.sleep(0.01)
 
 
+@pytest.mark.promise("resume")
 def test_a_process_that_is_asked_ends_with_75_and_is_taken_up(start, tiny, compose, tmp_path):
     """SIGTERM, then SIGUSR1 to the training that went on; then it goes on to the end."""
     choices = [*tiny, "trainer.max_epochs=8"]
@@ -290,6 +302,7 @@ def test_a_process_that_is_asked_ends_with_75_and_is_taken_up(start, tiny, compo
     assert "Traceback" not in output.read_text()
 
 
+@pytest.mark.promise("resume")
 def test_all_ranks_stop_at_the_same_step_when_one_is_asked(start, tiny, free_port, tmp_path):
     """Two gloo ranks; the second one alone gets the signal, and the first one saves and says so."""
     choices = [*tiny, "trainer.max_epochs=60", "trainer.devices=2", "trainer.strategy=ddp", "trainer.batch_size=8"]

@@ -164,6 +164,7 @@ def test_views_that_do_not_fit_the_objective_are_refused(overrides, says, tiny, 
         check_views(objective, build(cfg.augmentation, "augmentation"))
 
 
+@pytest.mark.promise("numbers")
 @pytest.mark.parametrize("value", [math.nan, math.inf])
 def test_a_loss_that_is_no_number_stops_with_step_and_galaxies(value, tiny, compose, tmp_path):
     def poison(learner):
@@ -207,6 +208,7 @@ def test_optimizers_move_every_trainable_parameter(optimizer, tiny, compose, tmp
     assert not still
 
 
+@pytest.mark.promise("ranks")
 def test_another_number_of_ranks_does_not_go_on(tiny, compose, tmp_path):
     """It would deal the galaxies out otherwise."""
     learner, _ = trained(compose(*tiny, "trainer.max_epochs=1"), tmp_path)

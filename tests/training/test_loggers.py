@@ -34,6 +34,7 @@ def test_table_grows_in_width_and_keeps_what_it_had(tmp_path):
     assert [path.name for path in tmp_path.iterdir()] == ["metrics.csv"]
 
 
+@pytest.mark.promise("kills")
 def test_a_second_run_in_the_folder_adds_rows_and_drops_one_cut_short(tmp_path):
     first = MetricsCSV(str(tmp_path))
     first.log_metrics({"loss": 2.0}, step=1)
@@ -87,6 +88,7 @@ def test_lightning_puts_each_logged_row_on_disk_at_once_and_resumes_the_same_fil
     assert [row["step"] for row in rows(tmp_path)] == ["0", "1", "2"] * 2
 
 
+@pytest.mark.promise("loggers")
 @pytest.mark.skipif(find_spec("tensorboard") is not None, reason="tensorboard is installed")
 def test_tensorboard_that_is_not_installed_says_how_to_get_it(tmp_path):
     with pytest.raises(ConfigError, match="uv sync --extra tensorboard"):
@@ -102,6 +104,18 @@ def test_tensorboard_writes_events_into_the_run_folder(tmp_path):
     logger.finalize("success")
     (events,) = (tmp_path / "tensorboard").glob("events*")
     assert b"figure_shown" in events.read_bytes()
+
+
+@pytest.mark.promise("loggers")
+@pytest.mark.skipif(find_spec("tensorboard") is None, reason="tensorboard is not installed")
+def test_a_folder_in_which_tensorboard_cannot_write_stops_no_training(tiny, selfsup, tmp_path):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "tensorboard").write_text("in the way")
+    ended = selfsup(*tiny, "logger=tensorboard", "trainer.max_epochs=1", f"hydra.run.dir={tmp_path / 'run'}")
+    assert ended.code == 0, ended.err
+    assert (ended.out + ended.err).count("TensorBoard is lost") == 1
+    assert (tmp_path / "run" / "report.json").is_file()
+    assert len(rows(tmp_path / "run")) >= 5
 
 
 @pytest.mark.parametrize("name", ["csv", "tensorboard"])

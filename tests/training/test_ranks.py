@@ -53,6 +53,7 @@ def test_one_process_waits_for_nobody():
         assert ranks.is_first
 
 
+@pytest.mark.promise("ranks")
 def test_another_number_than_torchruns_is_refused(monkeypatch):
     told = {"TORCHELASTIC_RUN_ID": "1", "WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "RANK": "0"}
     for name, value in told.items():
@@ -102,6 +103,7 @@ def test_the_first_works_alone_and_all_agree_with_it(free_port):
     }
 
 
+@pytest.mark.promise("ranks", faults=2)
 def test_only_the_first_that_fails_says_why(free_port):
     def fail(ranks):
         time.sleep(0.3)
@@ -117,6 +119,7 @@ def test_only_the_first_that_fails_says_why(free_port):
     assert found[0] == found[2] == ("silent", 1)
 
 
+@pytest.mark.promise("ranks")
 def test_nobody_waits_for_a_first_that_was_killed(free_port):
     def body(ranks):
         return ranks.only_first(lambda: os.kill(os.getpid(), signal.SIGKILL))

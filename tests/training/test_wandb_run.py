@@ -1,14 +1,19 @@
+import csv
+import gc
 import json
 import logging
 import os
+import signal
 import socket
 import subprocess
 import sys
 import time
+import warnings
 from argparse import Namespace
 from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from threading import Thread
+from threading import Event, Thread
 
 import numpy as np
 import pytest
@@ -19,6 +24,7 @@ from PIL import Image
 
 from selfsup.config import build
 from selfsup.training import wandb_run
+from selfsup.training.learner import Learner
 from selfsup.training.panels import show_confusion, show_figure, show_galaxies, show_table
 from selfsup.training.wandb_run import WandbRun
 from selfsup.types import ConfigError
@@ -40,7 +46,12 @@ def nobody_is_logged_in(monkeypatch, tmp_path):
     for name in ("CONFIG", "CACHE"):
         monkeypatch.setenv(f"WANDB_{name}_DIR", str(tmp_path / name.lower()))
     yield
-    wandb.teardown()
+    with suppress(OSError, SystemExit):  # its process may have been killed
+        wandb.teardown()
+    wandb.teardown()  # what the first did not come to
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ResourceWarning)  # nobody has waited for those that were killed
+        gc.collect()
 
 
 def bytes_under(folder, shown):
@@ -150,6 +161,7 @@ print("the end")
 """
 
 
+@pytest.mark.promise("loggers")
 def test_a_run_outlives_the_process_of_wandb(tmp_path):
     command = [sys.executable, "-c", LOST, tmp_path]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
@@ -177,6 +189,7 @@ def silent_server():
             connection.close()
 
 
+@pytest.mark.promise("loggers")
 def test_a_server_that_never_answers_sends_the_run_offline_with_one_message(
     tmp_path, monkeypatch, silent_server, caplog
 ):
@@ -194,6 +207,79 @@ def test_a_server_that_never_answers_sends_the_run_offline_with_one_message(
     assert b"c" * 40 not in written
 
 
+def train(selfsup, tiny, folder, *choices):
+    """By the command line, until the report is written -> what was said."""
+    limits = ["logger=wandb", "logger.init_timeout_s=5", "logger.finish_timeout_s=3", "trainer.max_epochs=1"]
+    ended = selfsup(*tiny, *limits, f"hydra.run.dir={folder}", *choices)
+    assert ended.code == 0, ended.err
+    assert (folder / "report.json").is_file()
+    with (folder / "metrics.csv").open(newline="") as table:
+        assert [row["step"] for row in csv.DictReader(table) if row["train/loss"]] == list("01234")
+    return ended.out + ended.err
+
+
+@pytest.mark.promise("loggers")
+def test_a_proxy_that_never_answers_stops_no_training(selfsup, tiny, tmp_path, monkeypatch, silent_server):
+    monkeypatch.setenv("HTTPS_PROXY", silent_server)
+    monkeypatch.setenv("WANDB_API_KEY", "c" * 40)
+    wandb.teardown()
+    said = train(selfsup, tiny, tmp_path / "run", "logger.mode=online")
+    assert said.count("going on offline. Upload later: wandb sync") == 1
+
+
+def core():
+    """Numbers of W&B's own processes that this one has started."""
+    stats = (stat.read_text() for stat in Path("/proc").glob("[0-9]*/stat"))
+    ours = (stat for stat in stats if "wandb-core" in stat and stat.rpartition(")")[2].split()[1] == str(os.getpid()))
+    return [int(stat.partition(" ")[0]) for stat in ours]
+
+
+BUCKET = {"id": "b", "name": "r", "displayName": "r", "config": "{}", "historyLineCount": 0}
+BUCKET |= {"project": {"id": "p", "name": "test", "entity": {"id": "e", "name": "me"}}}
+
+
+class Accepts(BaseHTTPRequestHandler):
+    """Says that a run may begin; what is uploaded then is never answered."""
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["content-length"] or 0))
+        if "graphql" not in self.path:
+            self.server.asked.add(self.path)
+            self.server.over.wait()
+            return
+        answer = {"upsertBucket": {"bucket": BUCKET, "inserted": True}} if b"upsertBucket" in body else {}
+        answer |= {"createRunFiles": {"runID": "b", "uploadHeaders": [], "files": []}} if b"createRun" in body else {}
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(json.dumps({"data": answer}).encode())
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def hanging_server():
+    with ThreadingHTTPServer(("127.0.0.1", 0), Accepts) as server:
+        server.daemon_threads, server.over, server.asked = True, Event(), set()
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.over.set()
+        server.shutdown()
+        thread.join()
+
+
+@pytest.mark.promise("loggers")
+def test_an_upload_that_hangs_is_left_behind(selfsup, tiny, tmp_path, monkeypatch, hanging_server):
+    monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{hanging_server.server_port}")
+    monkeypatch.setenv("WANDB_API_KEY", "c" * 40)
+    wandb.teardown()
+    said = train(selfsup, tiny, tmp_path / "run", "logger.mode=online", "logger.init_timeout_s=120")
+    assert hanging_server.asked, "nothing was uploaded: the test shows nothing"
+    assert said.count("not all was uploaded in time. Upload the rest: wandb sync") == 1
+
+
+@pytest.mark.promise("loggers", faults=2)
 def test_online_without_a_key_and_an_unknown_mode_say_what_to_do(tmp_path):
     with pytest.raises(ConfigError, match="wandb login"):
         WandbRun(str(tmp_path), mode="online", **WANDB)
@@ -206,3 +292,21 @@ def test_the_yaml_names_the_logger_and_its_parameters(tmp_path):
     node = OmegaConf.to_container(OmegaConf.load(CONF / "wandb.yaml"))
     assert node.pop("_target_") == "selfsup.training.wandb_run.WandbRun"
     assert isinstance(WandbRun(str(tmp_path), **node), WandbRun)
+
+
+@pytest.mark.promise("loggers")
+def test_wandb_killed_in_the_middle_of_a_training_stops_it_not(selfsup, tiny, tmp_path, monkeypatch):
+    """The last one here: W&B logs nobody in any more in a process whose own one was killed."""
+    step, killed = Learner.training_step, []
+
+    def kill(learner, batch, batch_idx):
+        if learner.global_step == 2 and not killed:
+            killed.extend(core())
+            for number in killed:
+                os.kill(number, signal.SIGKILL)
+        return step(learner, batch, batch_idx)
+
+    monkeypatch.setattr(Learner, "training_step", kill)
+    said = train(selfsup, tiny, tmp_path / "run", "logger.mode=offline")
+    assert killed
+    assert said.count("W&B is lost") == 1
