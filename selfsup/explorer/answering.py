@@ -106,7 +106,8 @@ def tell_errors(app: FastAPI) -> None:
 
     def unknown(_: Request, error: Exception) -> Response:
         status = error.status_code if isinstance(error, HTTPException) else 404
-        return answered(status, "This cannot be done here." if status == 405 else "There is nothing of that name.")
+        said = {400: "The body is not JSON.", 405: "This cannot be done here."}
+        return answered(status, said.get(status, "There is nothing of that name."))
 
     def broken(_: Request, error: Exception) -> Response:
         del error  # which the log tells

@@ -64,7 +64,7 @@ def _table(site: Site, path: str, ending: str, rows: list[int]) -> Response:
     exhibit = site.exhibit(path)
     if ending not in _TABLES:
         raise Refused(404, f"Tables end in .{', .'.join(_TABLES)}.")
-    if len(rows) > len(exhibit) or any(not 0 <= row < len(exhibit) for row in rows):
+    if len(set(rows)) < len(rows) or any(not 0 <= row < len(exhibit) for row in rows):
         raise Refused(400, f"rows: name each galaxy once; the catalogue has {len(exhibit)}, which count from 0.")
     selected = exhibit.prepared.table.selected(np.array(rows, dtype=np.int64))
     content = Content(selected, None, False, lambda _: None)

@@ -8,9 +8,11 @@ run its own script and nothing else.
 
 from __future__ import annotations
 
+import asyncio
 import hmac
 import json
 import re
+import time
 from collections.abc import Awaitable, Callable, MutableMapping
 from typing import Any, TypeAlias
 
@@ -23,7 +25,14 @@ App: TypeAlias = "Callable[[Message, Receive, Send], Awaitable[None]]"
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 TOKEN = "x-selfsup-token"
 SHORT_BYTES = 65_536
+BODY_S = 10.0
+"""That a body may take to arrive."""
+BURST, PER_SECOND = 100, 20
+"""Requests that write or make tables: at once, and in the long run."""
 _HOST = re.compile(r"(?:\[([0-9a-f:]{2,39})\]|([a-z0-9._-]{1,253}))(?::[0-9]{1,5})?")
+_OTHERS = ("cross-site", "same-site")
+"""Whose page made a request, as browsers say it: another site's, or another port's (https://www.w3.org/TR/fetch-metadata)."""
+_ELSEWHERE = "Another web site asked for this, which is not allowed."
 _ROW_BYTES = 12
 """Of a number in a list of rows."""
 POLICY = (
@@ -34,6 +43,7 @@ HEADERS = {
     "content-security-policy": POLICY,
     "x-content-type-options": "nosniff",
     "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",  # nor may another site show the pictures
 }
 
@@ -52,6 +62,7 @@ class Gate:
         self._app, self._token = app, token.encode()
         self._hosts = {*LOOPBACK, host.lower()}
         self._table_bytes = SHORT_BYTES + _ROW_BYTES * galaxies
+        self._pace = Pace(BURST, PER_SECOND, time.monotonic)
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Let a request in, or answer why not."""
@@ -79,27 +90,63 @@ class Gate:
             raise Refused(403, "This address is not one of this program; use the one that it prints.")
         origins = _all(scope, b"origin")
         if any(origin.lower() != f"{scope.get('scheme', 'http')}://{host.lower()}" for origin in origins):
-            raise Refused(403, "Another web site asked for this, which is not allowed.")
+            raise Refused(403, _ELSEWHERE)
+        if _only(scope, b"sec-fetch-site") in _OTHERS and _only(scope, b"sec-fetch-mode") != "navigate":
+            raise Refused(403, _ELSEWHERE)
         if scope["method"] == "POST" and scope["path"].startswith("/api/"):
             given = (_only(scope, TOKEN.encode()) or "").encode("latin-1")
             if not hmac.compare_digest(given, self._token):
                 raise Refused(403, "Writing needs the token: open the whole address that the program printed.")
+        if scope["method"] == "POST" and not self._pace.allows():
+            raise Refused(429, "Too many requests; wait a moment.")
 
     async def _body(self, scope: Message, receive: Receive) -> bytes:
-        """All of the body, which is short."""
+        """All of the body, which is short and soon there."""
         if scope["method"] != "POST":
             return b""
-        most = SHORT_BYTES if scope["path"].startswith("/api/") else self._table_bytes
-        body, more = bytearray(), True
-        while more:
-            message = await receive()
-            if message["type"] != "http.request":  # gone
-                raise Refused(400, "The request ended too early.")
-            body += message.get("body", b"")
-            if len(body) > most:
-                raise Refused(413, f"The request is longer than {most} bytes; ask for fewer galaxies.")
-            more = message.get("more_body", False)
-        return bytes(body)
+        try:
+            async with asyncio.timeout(BODY_S):
+                return await _whole(receive, SHORT_BYTES if scope["path"].startswith("/api/") else self._table_bytes)
+        except TimeoutError as error:
+            raise Refused(408, f"The request took longer than {BODY_S:g} seconds to arrive.") from error
+
+
+class Pace:
+    """Allows so many at once, and so many a second after that (a token bucket).
+
+    Args:
+        burst: at once.
+        per_second: later.
+        clock: -> seconds.
+    """
+
+    def __init__(self, burst: float, per_second: float, clock: Callable[[], float]) -> None:
+        self._burst, self._per_second, self._clock = burst, per_second, clock
+        self._left, self._at = burst, clock()
+
+    def allows(self) -> bool:
+        """Whether one more may be."""
+        now = self._clock()
+        self._left = min(self._burst, self._left + self._per_second * (now - self._at))
+        self._at = now
+        if self._left < 1:
+            return False
+        self._left -= 1
+        return True
+
+
+async def _whole(receive: Receive, most: int) -> bytes:
+    """A body of at most so many bytes."""
+    body, more = bytearray(), True
+    while more:
+        message = await receive()
+        if message["type"] != "http.request":  # gone
+            raise Refused(400, "The request ended too early.")
+        body += message.get("body", b"")
+        if len(body) > most:
+            raise Refused(413, f"The request is longer than {most} bytes; ask for fewer galaxies.")
+        more = message.get("more_body", False)
+    return bytes(body)
 
 
 def _replayed(body: bytes, receive: Receive) -> Receive:

@@ -6,8 +6,8 @@ import csv
 import io
 from collections.abc import Mapping
 
-from selfsup.analysis.exchange import FORMULA
 from selfsup.analysis.journal import Entry
+from selfsup.spreadsheet import guarded
 
 
 def written(rated: Mapping[str, Entry]) -> bytes:
@@ -16,6 +16,5 @@ def written(rated: Mapping[str, Entry]) -> bytes:
     table = csv.writer(out, lineterminator="\n")
     table.writerow(["id", "rating", "when", "who"])
     for galaxy, entry in rated.items():
-        name, who = (FORMULA.sub(r"'\1", text) for text in (galaxy, entry.who))
-        table.writerow([name, entry.rating, entry.when, who])
+        table.writerow([guarded(galaxy), entry.rating, entry.when, guarded(entry.who)])
     return out.getvalue().encode()

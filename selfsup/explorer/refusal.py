@@ -5,7 +5,8 @@ class Refused(Exception):
     """Ends a request.
 
     Args:
-        status: of HTTP: 400 malformed, 403 not allowed, 404 not there, 409 not now, 413 too long.
+        status: of HTTP: 400 malformed, 403 not allowed, 404 not there, 408 too slow, 409 not now, 413 too long,
+            429 too often.
         sentence: for people.
     """
 

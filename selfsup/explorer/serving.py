@@ -20,6 +20,7 @@ from selfsup.explorer.application import application
 from selfsup.explorer.gate import LOOPBACK, Gate
 from selfsup.explorer.hunting import Hunting
 from selfsup.explorer.labelling import Labelling
+from selfsup.explorer.patience import MOST_CONNECTIONS, Patience
 from selfsup.explorer.refusal import Refused
 from selfsup.explorer.site import Site
 from selfsup.signals import listening
@@ -72,7 +73,8 @@ def serve(
     app: Any = Gate(application(site, hunting, labelling), host, token, most)
     config = uvicorn.Config(
         app, log_config=None, log_level="warning", access_log=False, server_header=False, proxy_headers=False,
-        lifespan="off", ws="none", http="h11", timeout_graceful_shutdown=_GRACE_S,
+        lifespan="off", ws="none", http=Patience, limit_concurrency=MOST_CONNECTIONS,
+        timeout_graceful_shutdown=_GRACE_S,
     )  # fmt: skip
     server = uvicorn.Server(config)
     address = f"http://{_written(host)}:{at.getsockname()[1]}/#token={token}"

@@ -25,6 +25,8 @@ HOSTILE = {
     1: '=cmd("rm")',
     2: "../../etc/passwd",
     3: "a,b\"c' d&amp;é星",
+    4: "javascript:document.title=1",
+    5: "<svg/onload=document.title=1>\u202egpj.exe",
 }
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; connect-src 'self';"

@@ -131,9 +131,10 @@ def test_a_line_around_galaxies_selects_those_inside(site, opened):
     assert [one[0].removeprefix("'") for one in lines] == [site.ids[row] for row in expected]
 
 
+@pytest.mark.promise("explorer", faults=8)
 def test_names_that_look_like_code_are_text(site, opened):
     page = opened(site.address + "#/galaxy?row=0", wait=".gallery a").page
-    for row in range(4):
+    for row in range(6):
         page.goto(f"{site.address}#/galaxy?row={row}")
         page.get_by_role("heading", name=site.ids[row], exact=True).wait_for()
     page.get_by_text("Where this catalogue comes from").click()

@@ -152,6 +152,7 @@ def test_a_page_learns_what_there_is(server, folder):
     assert np.abs(places).max() == 1
 
 
+@pytest.mark.promise("explorer", faults=5)
 def test_values_are_exact_and_hostile_ids_come_out_as_text(server):
     assert server.json("/c/0/ids/0.json")[: len(HOSTILE)] == HOSTILE
     values = server.json("/c/0/values/0.json")
@@ -235,6 +236,7 @@ def test_what_has_not_changed_is_not_sent_again_and_text_is_compressed(server):
     assert "content-encoding" not in server.get("/c/0/images/5.jpg", Accept_Encoding="gzip")[1]
 
 
+@pytest.mark.promise("explorer", faults=6)
 def test_every_answer_forbids_the_browser_what_the_page_does_not_need(server):
     for path in ("/", "/site.json", "/c/0/thumbs/5.jpg", "/nothing", "/api/hunt", "/api/nothing"):
         headers = server.get(path)[1]
@@ -264,10 +266,13 @@ REFUSED = {
     "a name that begins alike": (403, "GET", "/site.json", {"Host": "localhost.evil.example"}),
     "another site": (403, "GET", "/site.json", {"Origin": "http://evil.example"}),
     "a file's page": (403, "GET", "/site.json", {"Origin": "null"}),
+    "a picture for another site": (403, "GET", "/c/0/thumbs/1.jpg", {"Sec-Fetch-Site": "cross-site"}),
+    "a script for another port": (403, "GET", "/site.json", {"Sec-Fetch-Site": "same-site"}),
     "the other port": (403, "GET", "/site.json", {"Origin": "http://127.0.0.1:1"}),
 }
 
 
+@pytest.mark.promise("explorer")
 @pytest.mark.parametrize(("status", "method", "path", "headers"), REFUSED.values(), ids=REFUSED)
 def test_what_is_refused(status, method, path, headers, server):
     found, _, body = server.ask(method, path, **headers)
@@ -292,6 +297,13 @@ WRONG = {
     "a row": (400, "/api/hunt/rate", {"row": COUNT, "rating": 5}, {}),
     "a negative row": (400, "/api/hunt/rate", {"row": -1, "rating": 5}, {}),
     "something more": (400, "/api/hunt/rate", {"row": 1, "rating": 5, "who": "root"}, {}),
+    "not a number": (400, "/api/hunt/rate", b'{"row": 1, "rating": NaN}', {}),
+    "beyond all numbers": (400, "/api/hunt/rate", b'{"row": 1, "rating": 1e999}', {}),
+    "too many digits": (400, "/api/hunt/rate", b'{"row": ' + b"9" * 5000 + b"}", {}),
+    "too deep": (400, "/api/hunt/rate", b'{"row":' * 9000, {}),
+    "half of a letter": (400, "/api/label/answer", {"row": 0, "answers": ["\ud800"]}, {}),
+    "other bytes": (400, "/api/hunt/rate", b'{"row": 1, "rating": "\xff"}', {}),
+    "one row twice": (400, "/c/0/table.csv", {"rows": [1, 1]}, {}),
     "no JSON": (400, "/api/hunt/rate", b"{", {}),
     "rows": (400, "/c/0/table.csv", {"rows": [0, COUNT]}, {}),
     "a huge row": (400, "/c/0/table.csv", {"rows": [10**30]}, {}),
@@ -306,6 +318,7 @@ WRONG = {
 }
 
 
+@pytest.mark.promise("explorer")
 @pytest.mark.parametrize(("status", "path", "said", "headers"), WRONG.values(), ids=WRONG)
 def test_what_cannot_be_written(status, path, said, headers, server):
     found, _, told = server.post(path, said, **headers)
