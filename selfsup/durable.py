@@ -7,6 +7,7 @@ What a killed writer leaves is told by its name (machine and process) and remove
 
 from __future__ import annotations
 
+import errno
 import os
 import re
 import shutil
@@ -37,7 +38,7 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     """
     partial = _beside(path)
     try:
-        with synced(partial) as stream:
+        with naming(path), _flushed(partial) as stream:
             yield stream
         partial.replace(path)
     finally:
@@ -54,8 +55,9 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     partial = _beside(path)
     partial.mkdir()
     try:
-        yield partial
-        sync_folder(partial)
+        with naming(path):
+            yield partial
+            sync_folder(partial)
         partial.replace(path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
@@ -80,6 +82,12 @@ def point(link: Path, target: Path) -> None:
 @contextmanager
 def synced(path: Path) -> Iterator[BinaryIO]:
     """A new file to write; on leaving without an error, its content is on the disk (its name: see `sync_folder`)."""
+    with naming(path), _flushed(path) as stream:
+        yield stream
+
+
+@contextmanager
+def _flushed(path: Path) -> Iterator[BinaryIO]:
     with path.open("wb") as stream:
         yield stream
         stream.flush()
@@ -102,6 +110,25 @@ def append(stream: BinaryIO, content: bytes, end: int) -> None:
     except OSError:
         os.ftruncate(stream.fileno(), end)
         raise
+
+
+@contextmanager
+def naming(path: Path) -> Iterator[None]:
+    """An error of the system that names no file, as those of a write, names this one."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno is not None and error.filename is None:
+            error.filename = str(path)
+        raise
+
+
+def no_room(error: OSError) -> str:
+    """Of a disk that is full, or a file that may not grow: what to say of it; "" where the error is another one."""
+    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        return ""
+    where = error.filename or "a file"
+    return f"{where}: {error.strerror}; what was there before is untouched. Make room, and start the same again"
 
 
 def sync_folder(folder: Path) -> None:

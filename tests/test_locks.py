@@ -3,6 +3,8 @@
 import subprocess
 import sys
 
+import pytest
+
 from selfsup.locks import alone, claim
 
 HOLD = "import sys; from selfsup.locks import claim; from pathlib import Path; import time; " + (
@@ -11,6 +13,8 @@ HOLD = "import sys; from selfsup.locks import claim; from pathlib import Path; i
 WAIT = "import sys; from selfsup.locks import alone; from pathlib import Path; file = Path(sys.argv[1]); " + (
     "print('waits', flush=True)\nwith alone(file): print((file.parents[1] / 'done').exists(), flush=True)"
 )
+
+pytestmark = pytest.mark.promise("writers")
 
 
 def test_one_holds_it_at_a_time(tmp_path):

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from selfsup.training.interruption import stoppable
+from selfsup.stopping import stoppable
 from selfsup.types import Interrupted
 
 

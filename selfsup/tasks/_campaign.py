@@ -23,6 +23,7 @@ import numpy as np
 from selfsup.data.tables import read_table, vote_counts
 from selfsup.durable import replacing
 from selfsup.report.tables import write_csv
+from selfsup.spreadsheet import unguarded
 from selfsup.types import ConfigError, DataError
 from selfsup.votes import QuestionTree
 
@@ -47,7 +48,7 @@ class Round:
     def asked(self) -> list[str] | None:
         """Ids of the galaxies that are asked about; None before they are chosen."""
         file = self.folder / ASKED
-        return list(read_table(file, "id").ids) if file.is_file() else None
+        return [unguarded(galaxy) for galaxy in read_table(file, "id").ids] if file.is_file() else None
 
     def ask(self, ids: Sequence[str], scores: Sequence[float]) -> None:
         """Write who is asked about, and how much that is expected to tell."""
@@ -65,7 +66,7 @@ class Round:
             return None
         table = read_table(file, "id")
         votes = vote_counts(table, self.tree.answers)
-        there = dict(zip(table.ids, votes, strict=True))
+        there = dict(zip(map(unguarded, table.ids), votes, strict=True))
         return {galaxy: there[galaxy] for galaxy in self.asked or [] if galaxy in there}
 
     def answer(self, ids: Sequence[str], votes: np.ndarray) -> None:

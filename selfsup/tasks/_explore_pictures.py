@@ -15,7 +15,6 @@ from selfsup.data.decode import Unreadable
 from selfsup.data.packed import PackedPictures, pack
 from selfsup.data.pictures import Pictures
 from selfsup.data.source import Galaxies, Source
-from selfsup.data.synthetic import Synthetic
 from selfsup.explorer.developing import Darkroom
 from selfsup.explorer.table import Table
 from selfsup.tasks._catalogue import source_of
@@ -124,17 +123,9 @@ def rooms_of(cfg: DictConfig, catalogue: Catalogue, table: Table, packed: bool) 
 
     thumbs = room(small, source if packed else replace(source, size_px=small), packed)
     large = replace(source, size_px=task.image_px)
-    views = {name: room(task.image_px, seen) for name, seen in _elsewhere(cfg, large).items()}
-    return Rooms(thumbs, room(task.image_px, large), views, made_of, isinstance(source, Synthetic))
-
-
-def _elsewhere(cfg: DictConfig, source: Source) -> dict[str, Source]:
-    """Name of a survey -> the synthetic sky as it sees it, without the one that it is seen by; of real skies none."""
-    if not isinstance(source, Synthetic):
-        return {}
-    surveys = {str(values["name"]): values for values in plain(cfg.task.surveys).values()}
-    surveys.pop(str(source.survey["name"]), None)
-    return {name: replace(source, survey=values) for name, values in surveys.items()}
+    surveys = {str(values["name"]): values for values in plain(task.surveys).values()}
+    views = {name: room(task.image_px, seen) for name, seen in large.elsewhere(surveys).items()}
+    return Rooms(thumbs, room(task.image_px, large), views, made_of, source.made_up)
 
 
 def _refusing(error: ConfigError) -> Callable[[], Shown]:

@@ -9,17 +9,13 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
-import torch
 from omegaconf import DictConfig
 
 from selfsup.analysis.neighbours import middle
 from selfsup.analysis.positions import nearest_at
 from selfsup.analysis.rows import embeddings, find, take
 from selfsup.catalogue import Catalogue
-from selfsup.checkpoint import read_checkpoint
-from selfsup.data.decode import Unreadable, read_image
-from selfsup.embed import embed, load_encoder
-from selfsup.types import Batch, ConfigError, DataError
+from selfsup.types import ConfigError
 
 NAMED = 3
 """Examples that a query is named after, at most."""
@@ -107,30 +103,10 @@ def _of_catalogue(catalogue: Catalogue, ids: list[str], rows: np.ndarray) -> _Ex
 
 
 def _images(cfg: DictConfig, catalogue: Catalogue) -> _Examples:
-    """Embedded as the catalogue was: by the same encoder, at the same size, over the same orientations."""
-    made = catalogue.provenance
-    named = cfg.task.checkpoint or made.get("checkpoint")
-    if named is None:
-        raise ConfigError(
-            "task.checkpoint: the catalogue does not say which encoder made it; write task.checkpoint=RUN, or search "
-            "with 'task.like=[ID]'"
-        )
-    checkpoint = Path(named).expanduser()
-    encoder = load_encoder(checkpoint, tuple(cfg.trust), made.get("symmetries") or 1)
-    size_px = made.get("size_px") or read_checkpoint(checkpoint)["config"]["data"]["size_px"]
-    said = [cfg.task.images] if isinstance(cfg.task.images, str) else cfg.task.images
-    files = [Path(file).expanduser() for file in said]
-    pictures = np.stack([_read(file, size_px) for file in files])
-    names = [file.name for file in files]
-    batch = Batch(id=names, image=torch.from_numpy(pictures).permute(0, 3, 1, 2))
-    return _Examples(names, embed(encoder, [batch]).embedding(), np.empty(0, dtype=np.int64), pictures)
+    from selfsup.tasks._pictured import embedded_files  # noqa: PLC0415  (torch, which other queries do not wait for)
 
-
-def _read(file: Path, size_px: int) -> np.ndarray:
-    try:
-        return read_image(file, size_px)
-    except Unreadable as error:
-        raise DataError(f"{file}: {error.reason}; name another in task.images") from error
+    names, vectors, pictures = embedded_files(cfg, catalogue.provenance)
+    return _Examples(names, vectors, np.empty(0, dtype=np.int64), pictures)
 
 
 def _vector(cfg: DictConfig, _: Catalogue) -> _Examples:

@@ -13,7 +13,8 @@ from selfsup.objectives.denoise import Denoise
 from selfsup.objectives.hybrid import Hybrid
 from selfsup.objectives.mae import MAE
 from selfsup.report.figures import galaxy_sheet
-from selfsup.tasks._report import Figures, pictures
+from selfsup.tasks._report import Figures
+from selfsup.tasks._training_report import pictures
 
 GALAXIES, ACROSS = 6, 2
 """On a figure, at most; side by side."""

@@ -17,8 +17,8 @@ from selfsup.encoders.base import Encoder
 from selfsup.evaluate import TRAIN, fit_pixels, labelled, project
 from selfsup.report.benchmark_file import Record, read_record, with_spread, write_record
 from selfsup.report.methods import encoder_name
+from selfsup.secrets import redact
 from selfsup.tasks._benchmarks import Benchmark
-from selfsup.training.secrets import redact
 from selfsup.types import ConfigError
 
 Galaxies = tuple[GalaxyData, np.ndarray]

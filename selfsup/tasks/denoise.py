@@ -28,8 +28,9 @@ from selfsup.objectives.noise import DetectorNoise
 from selfsup.report.denoise_figures import View, before_after, restoration, sample_sheet
 from selfsup.report.run_report import write_report
 from selfsup.tasks._plain import plain
-from selfsup.tasks._report import Figures, command, pictures, show
+from selfsup.tasks._report import Figures, command, show
 from selfsup.tasks._sizes import at_trained_size
+from selfsup.tasks._training_report import pictures
 from selfsup.types import Batch, ConfigError
 from selfsup.views.multiview import MultiView
 

@@ -31,7 +31,6 @@ from selfsup.tasks._catalogue import open_at
 from selfsup.tasks._explore_campaign import tree_of, waiting
 from selfsup.tasks._explore_embedding import layouts_of, nearest_of, on_demand
 from selfsup.tasks._explore_pictures import rooms_of
-from selfsup.tasks._explore_sky import sky_catalogue
 from selfsup.tasks._layout import METHODS
 from selfsup.tasks._passes import passed
 from selfsup.tasks._plain import digest, plain
@@ -112,10 +111,16 @@ def _write(site: Site, folder: Path) -> dict[str, float]:
     return {"explore/galaxies": float(galaxies), "explore/files": float(files)}
 
 
+def _sky(cfg: DictConfig) -> tuple[Path, str]:
+    from selfsup.tasks._explore_sky import sky_catalogue  # noqa: PLC0415  (torch, which other catalogues do not need)
+
+    return sky_catalogue(cfg)
+
+
 def _opened(cfg: DictConfig) -> list[Opened]:
     """The catalogue, and the one that it is compared with."""
     task = cfg.task
-    path, title = sky_catalogue(cfg) if task.catalogue is None else (_folder(task.catalogue), "")
+    path, title = _sky(cfg) if task.catalogue is None else (_folder(task.catalogue), "")
     paths = [path] if task.compare is None else [path, _folder(task.compare)]
     made = [open_at(each) for each in paths]
     titles = [title or path.name, *(each.name for each in paths[1:])]

@@ -25,20 +25,21 @@ from selfsup.evaluate_head import score_head
 from selfsup.objectives.base import Objective
 from selfsup.probes.base import Probe
 from selfsup.report.run_report import write_report
+from selfsup.secrets import redact
+from selfsup.stopping import stoppable
 from selfsup.tasks._benchmarks import Benchmark, read_benchmarks
 from selfsup.tasks._initial import start_from
 from selfsup.tasks._plain import plain
 from selfsup.tasks._predictions import FILE, save_predictions
 from selfsup.tasks._reconstructions import draw_reconstructions
-from selfsup.tasks._report import command, draw_evaluations, draw_training, publish, show, title
+from selfsup.tasks._report import command, show, title
 from selfsup.tasks._scoring import Embedder, score, shown
-from selfsup.training.interruption import stoppable
+from selfsup.tasks._training_report import draw_evaluations, draw_training, publish
 from selfsup.training.launch import is_parent, launch
 from selfsup.training.learner import Learner
 from selfsup.training.loggers import MetricsCSV
 from selfsup.training.loop import fit
 from selfsup.training.ranks import Ranks, together
-from selfsup.training.secrets import redact
 from selfsup.training.settings import TrainerSettings
 from selfsup.training.wandb_run import WandbRun
 from selfsup.types import ConfigError

@@ -13,8 +13,9 @@ from selfsup.evaluate_head import score_head
 from selfsup.report.run_report import write_report
 from selfsup.tasks._plain import plain
 from selfsup.tasks._predictions import save_predictions
-from selfsup.tasks._report import command, draw_evaluations, show
+from selfsup.tasks._report import command, show
 from selfsup.tasks._sizes import at_trained_size
+from selfsup.tasks._training_report import draw_evaluations
 
 # The encoder is the checkpoint's; the data node is checked when its size is known.
 USES = ("probe",)

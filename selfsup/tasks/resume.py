@@ -1,11 +1,13 @@
 """Go on where a run was interrupted: same configuration, same folder, same result as without the interruption."""
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from omegaconf import DictConfig, OmegaConf
+import yaml
+from omegaconf import DictConfig, ListConfig, OmegaConf
+from omegaconf.errors import OmegaConfBaseException
 
 from selfsup.checkpoint import finished
 from selfsup.config import CONTRACTS, validate
@@ -29,9 +31,7 @@ def run(cfg: DictConfig) -> dict[str, float]:
     file = folder / CONFIG
     if not file.is_file():
         raise ConfigError(f"task.run: {folder} is not a run folder (there is no {CONFIG} in it)")
-    started_with = OmegaConf.load(file)
-    if not isinstance(started_with, DictConfig):
-        raise ConfigError(f"{file}: not a configuration")
+    started_with = _started_with(file, list(cfg.trust))
     validate(started_with, tuple(CONTRACTS))
     devices = max(started_with.trainer.devices, cfg.trainer.devices)
     if is_parent(devices):
@@ -43,6 +43,28 @@ def run(cfg: DictConfig) -> dict[str, float]:
             if not finished(folder):
                 log.warning("%s: no checkpoint was finished there; training from the first step", folder)
             return pretrain(started_with, folder, ranks)
+
+
+def _started_with(file: Path, trust: Sequence[str]) -> DictConfig:
+    """The configuration that a run keeps: plain, and with the trust of nobody but who goes on with it.
+
+    Raises:
+        ConfigError: it is none, or trusts packages that the command does not.
+    """
+    text = file.read_text(errors="replace")
+    try:
+        aliases = any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text))
+        found = None if aliases or "${" in text else OmegaConf.create(text)
+    except (yaml.YAMLError, OmegaConfBaseException, RecursionError) as error:
+        raise ConfigError(f"{file}: not a configuration ({error})") from error
+    if not isinstance(found, DictConfig):
+        raise ConfigError(f"{file}: not a configuration as a run keeps it: plain values, nothing to be looked up")
+    said = found.get("trust")
+    trusted = [] if said is None else list(said) if isinstance(said, ListConfig) else [said]
+    distrusted = [str(name) for name in trusted if name not in trust]
+    if distrusted:
+        raise ConfigError(f"{file}: trusts {', '.join(distrusted)}; if you do, write trust=[{','.join(distrusted)}]")
+    return found
 
 
 @contextmanager

@@ -12,7 +12,6 @@ import numpy as np
 from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
-from selfsup.analysis.exchange import FORMULA
 from selfsup.analysis.index import Effort, fingerprint, open_index
 from selfsup.analysis.indexing import Settings
 from selfsup.analysis.neighbours import Neighbour, nearest, require_metric
@@ -142,17 +141,14 @@ def _rows(catalogue: Catalogue, queries: list[Query], found: Found, columns: lis
                 own["similarity"] = 1 - neighbour.distance
             values = next(said)
             more = {f"catalogue_{name}" if name in OWN else name: values[name] for name in columns}
-            rows.append({_safe(name): _safe(value) for name, value in {**own, **more}.items()})
+            rows.append({name: _cell(value) for name, value in {**own, **more}.items()})
     return rows
 
 
-def _safe(value: Any) -> str | float:
-    """A cell: text that a spreadsheet would take for a formula has an apostrophe before it (CWE-1236)."""
+def _cell(value: Any) -> str | float:
     if value is None:
         return ""
-    if isinstance(value, int | float):
-        return value
-    return FORMULA.sub(r"'\1", str(value))
+    return value if isinstance(value, int | float) else str(value)
 
 
 def _listed(rows: list[Row]) -> list[str]:

@@ -7,7 +7,7 @@ from hydra.core.hydra_config import HydraConfig
 from omegaconf import DictConfig
 
 from selfsup.config import CONTRACTS
-from selfsup.tasks._report import draw_views
+from selfsup.tasks._training_report import draw_views
 from selfsup.tasks.pretrain import assemble
 
 USES = tuple(CONTRACTS)

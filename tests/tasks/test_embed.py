@@ -110,3 +110,13 @@ def test_workers_that_are_killed_leave_the_same_bytes(galaxies, checkpoint, tmp_
 
 def digests(folder: Path):
     return [part["sha256"] for part in json.loads((folder / "_manifest.json").read_text())["parts"]]
+
+
+def test_a_catalogue_says_in_which_precision_it_was_made_and_is_not_mixed(run, tmp_path):
+    data = f"data.folder={tmp_path / 'upright'}"
+    assert run(data, "task.output=half", "task.precision=bfloat16").code == 0
+    half = Catalogue.open(tmp_path / "half")
+    assert half.provenance["precision"] == "bfloat16"
+    ended = run(data, "task.output=half")
+    assert ended.code == 1
+    assert "precision" in ended.err

@@ -126,8 +126,6 @@ def test_vectors_of_a_file(run, catalogue, tmp_path):
 def test_what_a_spreadsheet_would_run_is_text(run):
     rows = run(like=["g007"], count=399, columns=["class"])
     assert {row["class"] for row in rows} == {"spiral", "'=lens", "", "smooth"}
-    assert search._safe("-1") == "'-1"
-    assert search._safe(-1) == -1
 
 
 @pytest.mark.usefixtures("catalogue")
