@@ -23,6 +23,7 @@ os.environ.update(HF_HUB_OFFLINE="1", WANDB_MODE="disabled")
 if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:  # a background job ignores Ctrl-C, and so would its children
     signal.signal(signal.SIGINT, signal.default_int_handler)
 
+pytest_plugins = ["tests.promises"]
 CONF = Path(__file__).parents[1] / "conf"
 COUNT, SIZE_PX = 120, 40
 

@@ -98,6 +98,7 @@ def runs_below(folder):
     return sorted(file.parent for file in folder.rglob("config.yaml") if file.parent.name != ".hydra")
 
 
+@pytest.mark.promise("ranks")
 @pytest.mark.parametrize("starter", [torchrun, pytest.param(srun, marks=pytest.mark.slow)])
 def test_two_processes_are_one_run_that_learns_what_one_with_the_whole_batch_does(
     starter, together, tiny, compose, tmp_path
@@ -127,6 +128,7 @@ def test_two_processes_are_one_run_that_learns_what_one_with_the_whole_batch_doe
     assert scores == pytest.approx(again.metrics)
 
 
+@pytest.mark.promise("numbers")
 def test_a_loss_that_is_no_number_stops_all_with_the_galaxies_of_the_one_at_fault(together, tiny, tmp_path):
     (tmp_path / "poison.py").write_text(POISON)
     choices = [*tiny, "trust=[poison]", "objective._target_=poison.Poisoned", "trainer.batch_size=8"]
@@ -145,6 +147,7 @@ def test_a_message_is_said_once(together, tiny, tmp_path):
     assert "Traceback" not in said(tmp_path)
 
 
+@pytest.mark.promise("ranks")
 def test_other_tasks_are_for_one_process(together, tiny, tmp_path):
     choices = ["task=views", *(choice for choice in tiny if not choice.startswith("task."))]
     _, codes = together([*choices, f"hydra.run.dir={tmp_path / 'run'}"], tmp_path, torchrun)
@@ -164,6 +167,7 @@ def end_of(folder):
     return saved["global_step"], saved["state_dict"], saved["optimizer_states"][0]["state"]
 
 
+@pytest.mark.promise("ranks")
 @pytest.mark.parametrize("asked", [[1], pytest.param([0, 1], marks=pytest.mark.slow)])
 def test_a_signal_to_one_or_to_all_costs_nothing(asked, together, tiny, tmp_path):
     """All stop after the same step, all go on from it, and end where those end that were never asked."""

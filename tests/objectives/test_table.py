@@ -84,16 +84,19 @@ def check_losses(trained, name, world):
     torch.testing.assert_close(mean, torch.tensor(alone[name]["losses"], dtype=torch.float64), rtol=1e-9, atol=1e-12)
 
 
+@pytest.mark.promise("ranks")
 @each
 def test_loss_of_2(name, trained):
     check_losses(trained, name, 2)
 
 
+@pytest.mark.promise("ranks")
 @each
 def test_loss_of_3(name, trained):
     check_losses(trained, name, 3)
 
 
+@pytest.mark.promise("ranks")
 @each
 def test_gradient(name, trained):
     """Averaged over the ranks; of the first step, and of the last, with fewer galaxies."""
@@ -104,6 +107,7 @@ def test_gradient(name, trained):
         torch.testing.assert_close(rank[name]["gradients"], alone[name]["gradients"], rtol=1e-7, atol=1e-9)
 
 
+@pytest.mark.promise("ranks")
 @each
 def test_twenty_steps(name, trained):
     """Weights, teacher, centre, queue and statistics: as in one process, and bit for bit the same on every rank."""
@@ -135,6 +139,7 @@ def end(cfg, folder, *watchers):
     return {key: saved[key] for key in ("global_step", "state_dict", "optimizer_states", "lr_schedulers")}
 
 
+@pytest.mark.promise("resume")
 @each
 def test_resume(name, configured, tmp_path):
     """Interrupted in the middle of an epoch, it ends with every bit of an uninterrupted training."""
@@ -145,6 +150,7 @@ def test_resume(name, configured, tmp_path):
     torch.testing.assert_close(cut, whole, rtol=0, atol=0)
 
 
+@pytest.mark.promise("numbers")
 @each
 def test_alarm(name, configured, tmp_path):
     """An encoder that says the same of all galaxies is heard of at once, whichever of its methods is called."""
