@@ -36,7 +36,9 @@ MALFORMED = (
 _TRUE, _FALSE = ord("T"), ord("F")
 _COUNTS = (b"NAXIS   = ", b"TFIELDS = ")
 _MOST = 999
-"""Axes, and columns: FITS Standard 4.0, sections 4.4.1 and 7.3.1."""
+"""Axes, and columns: FITS Standard 4.0, sections 4.4.1 and 7.3.1; also of extensions, each of which takes time."""
+_BLOCK_BYTES = 2880
+"""At a multiple of which a header begins; section 3.1."""
 
 
 def read_fits_table(file: Path) -> pa.Table:
@@ -68,7 +70,10 @@ def read_fits_table(file: Path) -> pa.Table:
 
 
 def fault_of_counts(content: bytes | mmap.mmap) -> str:
-    """Why the headers of a file are none: more axes or columns than there can be, over which a reader goes; or ""."""
+    """Why the headers of a file are none: more axes, columns or extensions than a reader should go over; or ""."""
+    extensions = sum(place % _BLOCK_BYTES == 0 for place in _places(content, b"XTENSION="))
+    if extensions > _MOST:
+        return f"it has {extensions} extensions, and {_MOST} is the most"
     for key in _COUNTS:
         for place in _places(content, key):
             said = content[place + len(key) : place + 80].partition(b"/")[0].strip()

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from selfsup.data.decode import MAX_BYTES
+from selfsup.data.hdf5_texts import texts_of
 from selfsup.extras import optional
 from selfsup.spelling import nearest
 from selfsup.types import DataError
@@ -116,6 +117,8 @@ def column_of(h5: Any, name: str, file: Path) -> np.ndarray:
     if found.ndim != 1 or not _is_plain(found):
         raise DataError(f"{file}: dataset {name!r} holds {found.shape} {found.dtype}, not one value for each image")
     _refuse_claims(found, name, file)
+    if found.dtype.kind == "O":
+        return np.array(texts_of(file, name, len(found)), dtype=object)
     if found.dtype.kind not in "uifb":
         return np.array(found.asstr(errors="replace")[:], dtype=object)
     values = found[:]

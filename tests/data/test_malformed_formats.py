@@ -55,6 +55,7 @@ FITS = {
     "axes that are not told": image(NAXIS=3),
     "an axis that runs backwards": image(NAXIS=2, NAXIS1=-5, NAXIS2=-5),
     "a billion columns of a table": image(NAXIS=0) + header(XTENSION="'BINTABLE'", TFIELDS=10**9),
+    "twenty thousand extensions": image(NAXIS=0) + header(XTENSION="'IMAGE   '", BITPIX=8, NAXIS=0) * 20_000,
     "torn": written(fits.ImageHDU(np.ones((64, 64), np.float32)))[:-9000],
     "planes of two shapes": written(fits.ImageHDU(np.ones((4, 4))), fits.ImageHDU(np.ones((5, 5)))),
     "a tile that unpacks to anything": tile_bomb(),
@@ -151,4 +152,48 @@ def test_any_damage_is_a_reason_or_a_picture(read, tmp_path):
         try:
             read(bytes(damaged), tmp_path / "a.h5")
         except (Unreadable, DataError):
+            continue
+
+
+def with_texts(count):
+    """A file of `count` texts of any length, and where their heap begins."""
+    stream = io.BytesIO()
+    with h5py.File(stream, "w") as h5:
+        with_images("c", data=[f"galaxy {i}é" for i in range(count)], dtype=h5py.string_dtype())(h5)
+    return stream.getvalue(), stream.getvalue().index(b"GCOL")
+
+
+def text_column(content, file):
+    file.write_bytes(content)
+    with opened_hdf5(file) as h5:
+        return column_of(h5, "c", file).tolist()
+
+
+def test_texts_of_any_length_are_read_as_they_are(tmp_path):
+    whole, _ = with_texts(300)
+    assert text_column(whole, tmp_path / "a.h5") == [f"galaxy {i}é" for i in range(300)]
+
+
+def test_a_heap_that_leads_in_circles_is_given_up(tmp_path, monkeypatch):
+    whole, heap = with_texts(5)
+    monkeypatch.setattr("selfsup.data.hdf5_texts.PATIENCE_S", 2.0)
+    first = heap + 16  # the library's collection of objects: a head of 16 bytes, then number, uses, size, content
+    circle = whole[:first] + bytes(16) + whole[first + 16 :]  # an object of no length, after which it looks again
+    with pytest.raises(DataError, match=r"a.h5.*'c'.*damaged HDF5 file"):
+        text_column(circle, tmp_path / "a.h5")
+
+
+@pytest.mark.slow
+@pytest.mark.promise("hostile", faults=60)
+def test_any_damage_to_texts_is_a_reason_or_texts(tmp_path, monkeypatch):
+    monkeypatch.setattr("selfsup.data.hdf5_texts.PATIENCE_S", 10.0)
+    rng = np.random.default_rng(0)
+    whole, heap = with_texts(5)
+    for _ in range(60):
+        damaged = bytearray(whole)
+        for place in heap + rng.integers(0, 200, rng.integers(1, 4)):
+            damaged[place] = rng.integers(0, 256)
+        try:
+            assert all(isinstance(text, str) for text in text_column(bytes(damaged), tmp_path / "a.h5"))
+        except DataError:
             continue
