@@ -31,7 +31,7 @@ PROMISES = {
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "promise(name, faults=1): tries to break one of tests/promises.py; -m promise")
-    config.stash[_FOUND] = {name: Counter() for name in PROMISES}
+    config.pluginmanager.register(Table())
 
 
 def pytest_collection_modifyitems(items):
@@ -44,31 +44,28 @@ def pytest_collection_modifyitems(items):
                 item.user_properties.append(("faults", mark.kwargs.get("faults", 1)))
 
 
-@pytest.hookimpl(wrapper=True)
-def pytest_runtest_makereport(item, call):
-    report = yield
-    told = dict(report.user_properties)
-    if "promise" in told and (report.when == "call" or not report.passed):
-        item.config.stash[_FOUND][told["promise"]][report.outcome] += told["faults"]
-    return report
+class Table:
+    """What the reports say, also those of other processes."""
 
+    def __init__(self):
+        self.found = {name: Counter() for name in PROMISES}
 
-def pytest_terminal_summary(terminalreporter, config):
-    found = {name: told for name, told in config.stash[_FOUND].items() if told}
-    if not found:
-        return
-    terminalreporter.section("promises")
-    width = max(map(len, PROMISES.values()))
-    terminalreporter.line(f"{'promise':{width}} {'faults tried':>13} {'survived':>9} {'not run':>8}")
-    total: Counter[str] = Counter()
-    for name, told in found.items():
-        terminalreporter.line(_row(PROMISES[name], told, width))
-        total += told
-    terminalreporter.line(_row("all", total, width))
+    def pytest_runtest_logreport(self, report):
+        told = dict(report.user_properties)
+        if "promise" in told and (report.when == "call" or not report.passed):
+            self.found[told["promise"]][report.outcome] += told["faults"]
+
+    def pytest_terminal_summary(self, terminalreporter):
+        found = {name: told for name, told in self.found.items() if told}
+        if not found:
+            return
+        terminalreporter.section("promises")
+        width = max(map(len, PROMISES.values()))
+        terminalreporter.line(f"{'promise':{width}} {'faults tried':>13} {'survived':>9} {'not run':>8}")
+        for name, told in found.items():
+            terminalreporter.line(_row(PROMISES[name], told, width))
+        terminalreporter.line(_row("all", sum(found.values(), Counter()), width))
 
 
 def _row(told, found, width):
     return f"{told:{width}} {found['passed'] + found['failed']:>13,} {found['passed']:>9,} {found['skipped']:>8,}"
-
-
-_FOUND = pytest.StashKey[dict[str, Counter]]()

@@ -75,7 +75,7 @@ def exported(catalogue, folder):
     return made
 
 
-@often(60, 3000)
+@often(60, 1000)
 def test_what_is_kept_comes_back(examples, tmp_path, record_property):
     def kept(ids, columns, provenance, name):
         embedding = np.arange(6, dtype=np.float32).reshape(3, 2)

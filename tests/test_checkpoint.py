@@ -57,6 +57,7 @@ FLIPS = [(flip, share, "its bytes are not those") for share in (0.0, 0.01, 0.1, 
 CUTS = [(cut, share, "it has") for share in (0.0, 0.1, 0.5, 0.9, 0.999)]
 
 
+@pytest.mark.promise("hostile")
 @pytest.mark.parametrize(("damage", "share", "said"), FLIPS + CUTS)
 def test_a_flipped_bit_or_a_lost_end_is_seen_wherever_it_is(damage, share, said, run, caplog):
     file = run / "checkpoint" / "000003.ckpt"
@@ -72,6 +73,7 @@ def test_a_flipped_bit_or_a_lost_end_is_seen_wherever_it_is(damage, share, said,
             read_checkpoint(path)
 
 
+@pytest.mark.promise("hostile")
 @pytest.mark.parametrize("share", [0.0, 0.2, 0.5, 0.9])
 @pytest.mark.parametrize("damage", [flip, cut])
 def test_a_damaged_manifest_vouches_for_nothing(damage, share, run, caplog):
@@ -82,6 +84,7 @@ def test_a_damaged_manifest_vouches_for_nothing(damage, share, run, caplog):
     assert damage is flip or step == 2
 
 
+@pytest.mark.promise("hostile")
 @pytest.mark.parametrize(("file", "said"), [("ckpt", "cannot be read (No such file"), ("json", "never finished (no 0")])
 def test_half_of_a_checkpoint_is_none(file, said, run, caplog):
     (run / "checkpoint" / f"000003.{file}").unlink()
@@ -90,6 +93,7 @@ def test_half_of_a_checkpoint_is_none(file, said, run, caplog):
     assert said in record.getMessage()
 
 
+@pytest.mark.promise("hostile")
 def test_where_none_is_whole_all_are_named(run):
     flip(run / "checkpoint" / "000003.ckpt", 0.5)
     cut(run / "checkpoint" / "000002.ckpt", 0.5)
@@ -121,6 +125,7 @@ def test_a_copy_elsewhere_needs_no_manifest(run, tmp_path):
     assert read_checkpoint(tmp_path / "000003.ckpt")["global_step"] == 3
 
 
+@pytest.mark.promise("hostile")
 def test_what_is_known_to_be_damaged_is_not_what_is_kept(run):
     """After going on from 2, the next one stands beside it, and 3 is gone."""
     flip(run / "checkpoint" / "000003.ckpt", 0.5)

@@ -34,6 +34,7 @@ def test_optimizers_by_exact_name() -> None:
     assert found.param_groups[0]["lr"] == 0.1
 
 
+@pytest.mark.promise("code")
 @pytest.mark.parametrize(
     ("target", "says"),
     [
@@ -52,6 +53,7 @@ def test_the_gate_refuses(target: str, says: str) -> None:
         build(node(**(RESNET | {"_target_": target})), "encoder")
 
 
+@pytest.mark.promise("code")
 def test_a_class_from_elsewhere_is_refused_under_a_name_of_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     import selfsup.encoders.convnet as home
     from selfsup.encoders.base import Encoder
@@ -62,6 +64,7 @@ def test_a_class_from_elsewhere_is_refused_under_a_name_of_ours(monkeypatch: pyt
         build(node(**(RESNET | {"_target_": "selfsup.encoders.convnet.Smuggled"})), "encoder")
 
 
+@pytest.mark.promise("code")
 @pytest.mark.parametrize("extra", [{"_partial_": True}, {"_args_": [1]}, {"drop_path": {"_target_": "os.getcwd"}}])
 def test_wrappers_and_nested_targets_are_refused(extra: dict[str, object]) -> None:
     with pytest.raises(ConfigError, match="not allowed"):
@@ -83,6 +86,7 @@ def test_an_objective_may_have_parts_that_are_objectives() -> None:
     assert found.parts["a"].encoder is encoder
 
 
+@pytest.mark.promise("code")
 @pytest.mark.parametrize(
     ("part", "says"),
     [
@@ -102,6 +106,7 @@ def test_parts_pass_the_same_gate(part: dict[str, object], says: str) -> None:
         build(hybrid(part), "objective", None)
 
 
+@pytest.mark.promise("code")
 def test_only_objectives_have_parts() -> None:
     part = {"_target_": "selfsup.encoders.convnet.ConvNet"}
     with pytest.raises(ConfigError, match=r"encoder\.parts\.a: a nested _target_ is not allowed"):
@@ -130,6 +135,7 @@ def test_trust_lets_a_users_package_in(tmp_path, monkeypatch: pytest.MonkeyPatch
     assert type(build(mine, "encoder", trust=["my_encoders"])).__name__ == "Mine"
 
 
+@pytest.mark.promise("code")
 def test_validate_names_all_faults_at_once() -> None:
     faulty = OmegaConf.create(
         {

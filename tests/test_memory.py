@@ -28,7 +28,7 @@ def resident(process):
 @pytest.mark.slow
 @pytest.mark.promise("resources")
 @pytest.mark.skipif(not Path("/proc/self/statm").exists(), reason="only Linux says so")
-def test_fifty_epochs_hold_no_more_than_ten(tiny, tmp_path):
+def test_fifty_epochs_hold_no_more_than_ten(tiny, tmp_path, record_property):
     choices = [choice for choice in tiny if not choice.startswith("trainer.max_epochs")]
     command = [sys.executable, "-m", "selfsup", *choices, "trainer.max_epochs=50", f"hydra.run.dir={tmp_path / 'run'}"]
     held = {}
@@ -40,6 +40,7 @@ def test_fifty_epochs_hold_no_more_than_ten(tiny, tmp_path):
     seen = np.array([(epoch, size) for epoch, size in held.items() if epoch >= 10])
     assert len(seen) > 20
     grown = 40 * np.polyfit(seen[:, 0], seen[:, 1], 1)[0]
+    record_property("grown_mb", grown / MB)
     assert grown < 8 * MB, f"{grown / MB:.1f} MB more after 40 epochs"
 
 
@@ -55,7 +56,7 @@ def most_held(arguments, folder):
 
 @pytest.mark.slow
 @pytest.mark.promise("resources")
-def test_a_survey_ten_times_as_long_takes_no_more_memory(checkpoint, galaxies, tmp_path):
+def test_a_survey_ten_times_as_long_takes_no_more_memory(checkpoint, galaxies, tmp_path, record_property):
     """Whose pictures alone would be 60 MB."""
     held, encoder = {}, checkpoint()
     for count in (2_000, 20_000):
@@ -67,4 +68,5 @@ def test_a_survey_ten_times_as_long_takes_no_more_memory(checkpoint, galaxies, t
         made += ["task.output=out", "task.rows_per_shard=512", "task.batch_size=64", "hydra.run.dir=run"]
         held[count] = most_held(made, place)
         assert len(Catalogue.open(place / "out").ids) == count
+    record_property("held_mb", {count: size / MB for count, size in held.items()})
     assert held[20_000] - held[2_000] < 30 * MB, held

@@ -125,8 +125,8 @@ class WandbRun(WandbLogger):
         return _mode(mode)
 
     def _start(self) -> Any:
-        if wandb.run is not None:  # left open by a job of this process that died
-            wandb.run.finish()
+        if wandb.run is not None:
+            _end(wandb.run)
         try:
             run = self._init(self._mode)
         except wandb.errors.Error as error:
@@ -172,6 +172,14 @@ class WandbRun(WandbLogger):
         if run.settings.sweep_id is not None:  # the agent of `wandb sweep` has named the run
             _write(kept, run.id)
         return run
+
+
+def _end(run: Any) -> None:
+    """Of a job of this process that died, or whose W&B did."""
+    try:
+        run.finish()
+    except (OSError, wandb.errors.Error):
+        _abandon()
 
 
 def _abandon() -> None:

@@ -12,6 +12,11 @@ from matplotlib.path import Path as Line
 from PIL import Image
 
 pytestmark = pytest.mark.browser
+DRAWN = """() => {
+  const next = (then) => requestAnimationFrame(() => setTimeout(then));
+  return new Promise((done) => next(() => next(done)));
+}"""
+"""Two pictures of the page from now: Preact's effects come after drawing."""
 BAR, DISK = "bar_yes_mean", "smooth-or-featured_featured-or-disk_mean"
 
 
@@ -117,6 +122,8 @@ def test_missing_values_never_match_and_come_last(site, opened):
 def test_a_line_around_galaxies_selects_those_inside(site, opened):
     page = opened(site.address).page
     page.get_by_role("button", name="Lasso").click()
+    page.get_by_role("button", name="Lasso", pressed=True).wait_for()
+    page.evaluate(DRAWN)
     page.mouse.move(150, 500)
     page.mouse.down()
     for x, y in ((500, 300), (700, 500), (450, 480), (300, 780)):

@@ -61,6 +61,7 @@ def test_what_cannot_be_fetched_is_refused_with_its_address(address, fetched_bef
         load_encoder(address)
 
 
+@pytest.mark.promise("code")
 def test_a_repository_cannot_let_its_own_classes_in(folder):
     record = json.loads((folder / "config.json").read_text())
     record["encoder"]["_target_"] = "timm.models.ResNet"
@@ -72,6 +73,7 @@ def test_a_repository_cannot_let_its_own_classes_in(folder):
         PublishedEncoder.from_pretrained(folder)
 
 
+@pytest.mark.promise("code")
 def test_only_the_three_files_are_asked_for(monkeypatch, tmp_path):
     asked = {}
     monkeypatch.setattr("selfsup.publishing.hub.snapshot_download", lambda *a, **k: asked.update(k) or str(tmp_path))

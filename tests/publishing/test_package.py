@@ -49,6 +49,7 @@ def test_the_weights_are_those_of_the_encoder_alone_and_no_path_travels(publishe
         assert str(folder.parent).encode() not in content
 
 
+@pytest.mark.promise("code")
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
@@ -72,6 +73,7 @@ def test_a_description_that_cannot_be_is_refused(changes, message, folder):
         read_package(folder)
 
 
+@pytest.mark.promise("code")
 @pytest.mark.parametrize("text", ["[]", "{", "[" * 10**5, "\0", " " * 2**20 + "{}"], ids=range(5))
 def test_a_file_that_is_no_description_is_refused(text, folder):
     (folder / CONFIG).write_text(text)
@@ -86,6 +88,7 @@ def test_an_escaped_interpolation_is_one(folder):
         read_package(folder)
 
 
+@pytest.mark.promise("code")
 @pytest.mark.parametrize("target", ["os.system", "torch.nn.Linear", "selfsup.config.build", "timm.create_model"])
 def test_classes_pass_the_gate(target, folder):
     change(folder, encoder={"_target_": target, "model": "resnet18"})
@@ -105,6 +108,7 @@ def test_a_package_of_ones_own_is_trusted_by_name(published, folder, tmp_path, m
     assert type(encoder).__name__ == "Mine"
 
 
+@pytest.mark.promise("code")
 def test_one_bit_of_the_weights_is_noticed(folder):
     content = bytearray((folder / WEIGHTS).read_bytes())
     content[-1000] ^= 1
@@ -117,6 +121,7 @@ def rehash(folder):
     change(folder, weights_sha256=hashlib.sha256((folder / WEIGHTS).read_bytes()).hexdigest())
 
 
+@pytest.mark.promise("code")
 def test_a_pickle_runs_nothing(folder, tmp_path):
     class Runs:
         def __reduce__(self):
@@ -133,6 +138,7 @@ def test_a_pickle_runs_nothing(folder, tmp_path):
     assert not (tmp_path / "ran").exists()
 
 
+@pytest.mark.promise("code")
 def test_weights_of_another_encoder_are_refused(folder):
     weights = load_file(folder / WEIGHTS)
     weights.pop(next(name for name in weights if name.endswith("conv1.weight")))

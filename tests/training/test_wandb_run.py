@@ -3,7 +3,6 @@ import gc
 import json
 import logging
 import os
-import signal
 import socket
 import subprocess
 import sys
@@ -14,6 +13,7 @@ from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from threading import Event, Thread
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,7 +24,6 @@ from PIL import Image
 
 from selfsup.config import build
 from selfsup.training import wandb_run
-from selfsup.training.learner import Learner
 from selfsup.training.panels import show_confusion, show_figure, show_galaxies, show_table
 from selfsup.training.wandb_run import WandbRun
 from selfsup.types import ConfigError
@@ -143,8 +142,9 @@ from pathlib import Path
 from selfsup.training.panels import show_table
 from selfsup.training.wandb_run import WandbRun
 logging.basicConfig()
-logger = WandbRun(sys.argv[1], mode="offline", project="test", name=None, group=None, sweep="elsewhere", galaxies=3,
-                  init_timeout_s=5, finish_timeout_s=5)
+limits = {"init_timeout_s": 5, "finish_timeout_s": 5}
+given = {"mode": "offline", "project": "test", "name": None, "group": None, "sweep": "elsewhere", "galaxies": 3}
+logger = WandbRun(sys.argv[1], **given, **limits)
 logger.log_metrics({"loss": 1.0}, step=0)
 for stat in Path("/proc").glob("[0-9]*/stat"):
     number, _, rest = stat.read_text().partition(" ")
@@ -158,15 +158,19 @@ logger.log_hyperparams({"late": 1})
 show_table([logger], "table", ["answer"], [["ring"]])
 logger.close("success")
 print("the end")
+after = WandbRun(sys.argv[2], **given, **limits)
+after.log_metrics({"loss": 1.0}, step=0)
+after.close("success")
 """
 
 
-@pytest.mark.promise("loggers")
-def test_a_run_outlives_the_process_of_wandb(tmp_path):
-    command = [sys.executable, "-c", LOST, tmp_path]
+@pytest.mark.promise("loggers", faults=2)
+def test_a_run_outlives_the_process_of_wandb_and_the_next_has_its_own(tmp_path):
+    command = [sys.executable, "-c", LOST, tmp_path / "lost", tmp_path / "next"]
     ended = subprocess.run(command, capture_output=True, text=True, check=True, timeout=60)
     assert ended.stdout.split("\n")[:2] == ["killed", "the end"]
     assert ended.stderr.count("W&B is lost") == 1
+    assert list((tmp_path / "next").rglob("*.wandb"))
 
 
 @pytest.fixture
@@ -269,12 +273,22 @@ def hanging_server():
         thread.join()
 
 
+def alone(*how):
+    """The command line in a process of its own, for W&B logs nobody in any more where its own process was killed."""
+
+    def run(*arguments):
+        command = [sys.executable, *how, *map(str, arguments)]
+        ended = subprocess.run(command, capture_output=True, text=True, check=False)
+        return SimpleNamespace(code=ended.returncode, out=ended.stdout, err=ended.stderr)
+
+    return run
+
+
 @pytest.mark.promise("loggers")
-def test_an_upload_that_hangs_is_left_behind(selfsup, tiny, tmp_path, monkeypatch, hanging_server):
+def test_an_upload_that_hangs_is_left_behind(tiny, tmp_path, monkeypatch, hanging_server):
     monkeypatch.setenv("WANDB_BASE_URL", f"http://127.0.0.1:{hanging_server.server_port}")
     monkeypatch.setenv("WANDB_API_KEY", "c" * 40)
-    wandb.teardown()
-    said = train(selfsup, tiny, tmp_path / "run", "logger.mode=online", "logger.init_timeout_s=120")
+    said = train(alone("-m", "selfsup"), tiny, tmp_path / "run", "logger.mode=online", "logger.init_timeout_s=120")
     assert hanging_server.asked, "nothing was uploaded: the test shows nothing"
     assert said.count("not all was uploaded in time. Upload the rest: wandb sync") == 1
 
@@ -294,19 +308,27 @@ def test_the_yaml_names_the_logger_and_its_parameters(tmp_path):
     assert isinstance(WandbRun(str(tmp_path), **node), WandbRun)
 
 
+KILLS = """
+import os, signal
+from pathlib import Path
+from selfsup.__main__ import main
+from selfsup.training.learner import Learner
+step, killed = Learner.training_step, []
+def kill(learner, batch, batch_idx):
+    if learner.global_step == 2 and not killed:
+        for file in Path("/proc/self/task").glob("*/children"):
+            killed.extend(n for n in file.read_text().split() if Path(f"/proc/{n}/comm").read_text() == "wandb-core\\n")
+        for number in killed:
+            os.kill(int(number), signal.SIGKILL)
+        print(f"killed {len(killed)}")
+    return step(learner, batch, batch_idx)
+Learner.training_step = kill
+main()
+"""
+
+
 @pytest.mark.promise("loggers")
-def test_wandb_killed_in_the_middle_of_a_training_stops_it_not(selfsup, tiny, tmp_path, monkeypatch):
-    """The last one here: W&B logs nobody in any more in a process whose own one was killed."""
-    step, killed = Learner.training_step, []
-
-    def kill(learner, batch, batch_idx):
-        if learner.global_step == 2 and not killed:
-            killed.extend(core())
-            for number in killed:
-                os.kill(number, signal.SIGKILL)
-        return step(learner, batch, batch_idx)
-
-    monkeypatch.setattr(Learner, "training_step", kill)
-    said = train(selfsup, tiny, tmp_path / "run", "logger.mode=offline")
-    assert killed
+def test_wandb_killed_in_the_middle_of_a_training_stops_it_not(tiny, tmp_path):
+    said = train(alone("-c", KILLS), tiny, tmp_path / "run", "logger.mode=offline")
+    assert "killed 1" in said
     assert said.count("W&B is lost") == 1
