@@ -40,7 +40,7 @@ def test_fifty_epochs_hold_no_more_than_ten(tiny, tmp_path, record_property):
     seen = np.array([(epoch, size) for epoch, size in held.items() if epoch >= 10])
     assert len(seen) > 20
     grown = 40 * np.polyfit(seen[:, 0], seen[:, 1], 1)[0]
-    record_property("grown_mb", grown / MB)
+    record_property("grown_mb", float(grown / MB))
     assert grown < 8 * MB, f"{grown / MB:.1f} MB more after 40 epochs"
 
 
