@@ -8,10 +8,11 @@ that dies is started again; its shard is made by whoever comes to it first.
 
 import argparse
 import subprocess
-import sys
 from pathlib import Path
 
 import ray
+
+from selfsup.interpreter import running
 
 
 def worker(command: list[str], folder: str) -> int:
@@ -41,7 +42,7 @@ def main() -> None:
     start = ray.remote(num_cpus=given.cpus, num_gpus=given.gpus, max_retries=given.retries, retry_exceptions=True)(
         worker
     )
-    command = [sys.executable, "-m", "selfsup", *given.overrides]
+    command = [*running("selfsup"), *given.overrides]
     waiting = [start.remote(command, str(Path.cwd())) for _ in range(given.workers)]
     for done in range(given.workers):
         [ended], waiting = ray.wait(waiting)

@@ -6,9 +6,11 @@ of `selfsup.composition`, before Hydra acts on anything, and that of `selfsup.co
 
 import os
 import pickle
+import subprocess
 import sys
 from pathlib import Path
 
+import h5py
 import joblib
 import numpy as np
 import pytest
@@ -17,6 +19,7 @@ import yaml
 from omegaconf import OmegaConf
 
 from selfsup.config import build, validate
+from selfsup.data.hdf5_texts import texts_of
 from selfsup.types import ConfigError
 
 pytestmark = pytest.mark.promise("code")
@@ -234,3 +237,31 @@ def test_no_configuration_file_runs_code(attack, arsenal, mark, selfsup):
 def test_no_table_of_contents_runs_code(text, says, arsenal, mark, selfsup):
     (arsenal / "evil.yaml").write_text(text)
     refused(selfsup("--config-dir", arsenal, "--config-name", "evil"), mark, says)
+
+
+SELFSUP = Path(sys.executable).with_name("selfsup")
+"""The command, which does not look for modules in the current folder."""
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--multirun", "task.name=nope,nada", "hydra.sweep.dir=sweep"],
+        pytest.param(["trainer.devices=2", "hydra.run.dir=run"], marks=pytest.mark.slow),
+    ],
+)
+def test_no_process_that_it_starts_runs_what_lies_in_the_folder(arguments, tiny, arsenal, mark):
+    (arsenal / "json.py").write_text((arsenal / "evil_module.py").read_text())
+    ended = subprocess.run([SELFSUP, *arguments, *tiny], capture_output=True, text=True, timeout=300, check=False)
+    assert not mark.exists(), "the attack has succeeded"
+    assert "Traceback" not in ended.stderr, ended.stderr
+    assert ended.returncode == 0 or "there is no task nope" in ended.stderr, ended.stderr
+
+
+def test_the_reader_of_texts_runs_nothing_that_lies_in_the_folder(arsenal, mark, monkeypatch):
+    monkeypatch.setattr(sys, "path", [each for each in sys.path if each not in {"", str(arsenal)}])
+    (arsenal / "json.py").write_text((arsenal / "evil_module.py").read_text())
+    with h5py.File(arsenal / "a.h5", "w") as h5:
+        h5.create_dataset("name", data=["a", "b"], dtype=h5py.string_dtype())
+    assert texts_of(arsenal / "a.h5", "name", 2) == ["a", "b"]
+    assert not mark.exists(), "the attack has succeeded"

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 from selfsup.extras import optional
+from selfsup.interpreter import running
 from selfsup.types import DataError
 
 PATIENCE_S = 60.0
@@ -27,7 +28,7 @@ def texts_of(file: Path, name: str, count: int) -> list[str]:
         DataError: the file is damaged: it cannot be read, or not within a minute and a second per 20,000 texts.
     """
     limit_s = PATIENCE_S + count / _ROWS_PER_S
-    command = [sys.executable, "-m", __name__, str(file.resolve()), name]
+    command = [*running(__name__), str(file.resolve()), name]
     try:
         done = subprocess.run(command, capture_output=True, timeout=limit_s, check=True)
     except subprocess.TimeoutExpired as error:

@@ -3,7 +3,6 @@
 import copy
 import os
 import re
-import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, open_dict, read_write
 
+from selfsup.interpreter import running
 from selfsup.sweeps.ledger import digest
 
 NOT_OF_THE_JOB = (
@@ -60,7 +60,7 @@ class Job:
         for source in hydra.runtime.config_sources:
             if source.provider == "command-line":
                 config += ["--config-dir", source.path]
-        return [sys.executable, "-m", "selfsup", *config, *given, *told]
+        return [*running("selfsup"), *config, *given, *told]
 
     def returned(self, folder: Path) -> JobReturn:
         """What Hydra's sweepers expect of it, the value and the status left open."""

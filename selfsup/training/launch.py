@@ -20,6 +20,7 @@ from hydra.core.hydra_config import HydraConfig
 from hydra.types import RunMode
 from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 
+from selfsup.interpreter import running
 from selfsup.processors import processors
 from selfsup.signals import listening
 from selfsup.stopping import SIGNALS, how_to_go_on
@@ -89,7 +90,7 @@ def _command() -> list[str]:
     given = list(hydra.overrides.task) if hydra.mode is RunMode.MULTIRUN else sys.argv[1:]
     places = {"hydra.run.dir": hydra.runtime.output_dir, "hydra.sweep.dir": hydra.sweep.dir}
     quoted = ["{}='{}'".format(key, str(value).replace("'", "\\'")) for key, value in places.items()]
-    return [sys.executable, "-m", "selfsup", *given, *quoted, "hydra.output_subdir=null"]
+    return [*running("selfsup"), *given, *quoted, "hydra.output_subdir=null"]
 
 
 def _environment(rank: int, devices: int, port: int) -> dict[str, str]:
