@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
@@ -14,12 +13,12 @@ from selfsup.report.style import (
     BLUE,
     DPI,
     GREY,
-    STYLE,
     VERMILION,
     WIDTH_PX,
     colours,
     common_legend,
     page,
+    styled,
     write_figure,
 )
 
@@ -54,7 +53,7 @@ class Bin(Protocol):
 Lines = Mapping[str, Sequence[Bin]]
 
 
-@rc_context(STYLE)
+@styled
 def score_panels(panels: Mapping[str, Lines], along: str, score: str, out: Path) -> None:
     """Question -> who -> bins: a panel a question, a line a predictor; along the edge, how many galaxies a bin has."""
     figure, axes = page(len(panels), 2.5, 0.5)
@@ -68,7 +67,7 @@ def score_panels(panels: Mapping[str, Lines], along: str, score: str, out: Path)
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def value_panels(
     values: Mapping[str, tuple[np.ndarray, np.ndarray]], bias: Lines, scatter: Lines, name: str, out: Path
 ) -> None:

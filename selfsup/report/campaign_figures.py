@@ -7,17 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 
 from selfsup.report.figures import curves_with_error
 from selfsup.report.label_table import with_intervals
 from selfsup.report.labels_saved import Curve
-from selfsup.report.style import PALETTE, STYLE, page, write_figure
+from selfsup.report.style import PALETTE, page, styled, write_figure
 
 MEASURES = {"log_likelihood": "log-likelihood of a question's votes", "error": "error of the fractions"}
 
 
-@rc_context(STYLE)
+@styled
 def draw_rounds(rows: Sequence[Mapping[str, Any]], part: str, out: Path) -> None:
     """Draw the scores of the networks in use against the labels; crosses are networks that were not kept.
 

@@ -7,9 +7,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from matplotlib import rc_context
 
-from selfsup.report.style import GREY, STYLE, VERMILION, colours, page, write_figure
+from selfsup.report.style import GREY, VERMILION, colours, page, styled, write_figure
 
 
 class Point(Protocol):
@@ -25,7 +24,7 @@ class Point(Protocol):
     def high(self) -> float: ...  # noqa: D102
 
 
-@rc_context(STYLE)
+@styled
 def draw_shares(curves: Mapping[str, Sequence[Point]], along: str, share: str, out: Path) -> None:
     """Who -> bins along a quantity: shares of galaxies with their 95 % intervals."""
     figure, (axis,) = page(1, 3.6)
@@ -39,7 +38,7 @@ def draw_shares(curves: Mapping[str, Sequence[Point]], along: str, share: str, o
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def draw_relation(
     galaxies: Mapping[str, tuple[np.ndarray, np.ndarray]],
     means: Mapping[str, Sequence[Point]],

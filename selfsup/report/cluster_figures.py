@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 
 from selfsup.catalogue import Catalogue
 from selfsup.report.figures import contact_sheet
 from selfsup.report.galaxy_map import principal
-from selfsup.report.style import DPI, GREY, PALETTE, STYLE, WIDTH_PX, Captioned, across, page, write_figure
+from selfsup.report.style import DPI, GREY, PALETTE, WIDTH_PX, Captioned, across, page, styled, write_figure
 
 METHODS = {"hdbscan": "HDBSCAN", "kmeans": "k-means", "gmm": "Gaussian mixture"}
 """Column of groups (0 the largest, -1 none) -> name of what found them."""
@@ -44,7 +43,7 @@ def draw_clusters(probe: str, galaxies: Catalogue, images: np.ndarray, rows: np.
     return drawn
 
 
-@rc_context(STYLE)
+@styled
 def cluster_map(place: np.ndarray, groups: dict[str, np.ndarray], colour: np.ndarray | None, out: Path) -> None:
     """Draw the galaxies where they lie, a panel for each grouping and one for the colours.
 

@@ -4,15 +4,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 
-from selfsup.report.style import ACROSS, GREY, PALETTE, STYLE, page, write_figure
+from selfsup.report.style import ACROSS, GREY, PALETTE, page, styled, write_figure
 
 _PANEL_IN = 2.9
 
 
-@rc_context(STYLE)
+@styled
 def confusion_panels(panels: Mapping[str, tuple[np.ndarray, Sequence[str]]], out: Path) -> None:
     """Question -> (K, K) counts (rows true, columns predicted) and names of the answers: a matrix each.
 
@@ -27,7 +26,7 @@ def confusion_panels(panels: Mapping[str, tuple[np.ndarray, Sequence[str]]], out
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def label_counts(names: Sequence[str], counts: Mapping[str, np.ndarray], out: Path) -> None:
     """Names of K classes, who (the truth first) -> (K,) galaxies: bars side by side, with their numbers."""
     height = 0.8 / len(counts)

@@ -6,11 +6,10 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.ticker import EngFormatter
 
-from selfsup.report.style import STYLE, across, colours, page, write_figure
+from selfsup.report.style import across, colours, page, styled, write_figure
 
 HEADLINES = (
     "balanced_accuracy", "accuracy", "f1", "roc_auc", "r2", "mae", "auc_all", "iou_mean", "kmeans_silhouette",
@@ -25,7 +24,7 @@ def is_headline(metric: str) -> bool:
     return leaf in HEADLINES or leaf.startswith("r2_")
 
 
-@rc_context(STYLE)
+@styled
 def loss_curves(metrics_csv: Path, out: Path) -> None:
     """Draw everything a training logged as small multiples over the step: loss, learning rate, health, online probes.
 

@@ -4,10 +4,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 
 from selfsup.report.figures import galaxy_sheet
-from selfsup.report.style import BLUE, STYLE, VERMILION, page, write_figure
+from selfsup.report.style import BLUE, VERMILION, page, styled, write_figure
 
 View = tuple[np.ndarray, np.ndarray, np.ndarray]
 """Clean and noisy (N, H, W, 3) uint8, and the galaxies' mask (N, H, W) bool."""
@@ -31,7 +30,7 @@ def before_after(noisy: np.ndarray, denoised: np.ndarray, clean: np.ndarray, out
     galaxy_sheet({"noisy": noisy, "denoised": denoised, "clean": clean}, out, side_by_side=2)
 
 
-@rc_context(STYLE)
+@styled
 def restoration(scores: Mapping[str, Mapping[str, float]], out: Path) -> None:
     """Draw the galaxies' likeness to the truth and the sky's scatter, before and after, for each noise.
 

@@ -5,16 +5,15 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from selfsup.report.style import BLUE, DPI, GREY, STYLE, VERMILION, WIDTH_PX, colours, page, write_figure
+from selfsup.report.style import BLUE, DPI, GREY, VERMILION, WIDTH_PX, colours, page, styled, write_figure
 
 Curve = Mapping[str, Sequence[float]]
 
 
-@rc_context(STYLE)
+@styled
 def confusion_matrix(counts: np.ndarray, classes: Sequence[str], out: Path) -> None:
     """(K, K) counts, rows true and columns predicted -> a table, coloured by the share of each row.
 
@@ -36,7 +35,7 @@ def confusion_matrix(counts: np.ndarray, classes: Sequence[str], out: Path) -> N
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def few_shot_curve(curves: Mapping[str, Curve], out: Path, baselines: Mapping[str, float] | None = None) -> None:
     """Draw the score against the number of labels, mean and one standard deviation, each curve labelled at its end.
 
@@ -63,7 +62,7 @@ def few_shot_curve(curves: Mapping[str, Curve], out: Path, baselines: Mapping[st
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def curves_with_error(curves: Mapping[str, Curve], along: str, score: str, out: Path) -> None:
     """Draw a score along a quantity, mean and one standard deviation, each curve labelled at its end.
 
@@ -82,7 +81,7 @@ def curves_with_error(curves: Mapping[str, Curve], along: str, score: str, out: 
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def regression_scatter(true: np.ndarray, predicted: np.ndarray, out: Path, name: str) -> None:
     """(N,) true and (N,) predicted values -> one against the other, with the line of agreement, R2 and mean error."""
     figure, (axis,) = page(1, 6.0)
@@ -100,7 +99,7 @@ def regression_scatter(true: np.ndarray, predicted: np.ndarray, out: Path, name:
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def answer_errors(answers: Sequence[str], mae: Sequence[float], mae_constant: Sequence[float], out: Path) -> None:
     """Draw each answer's mean absolute error beside that of always saying the mean, in the order given."""
     figure, (axis,) = page(1, 1.2 + 0.26 * len(answers))
@@ -118,7 +117,7 @@ def answer_errors(answers: Sequence[str], mae: Sequence[float], mae_constant: Se
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def probe_bars(metrics: Mapping[str, Mapping[str, float]], out: Path) -> None:
     """Draw one panel per metric with one bar per encoder, so that what training gained is seen at once.
 
@@ -145,7 +144,7 @@ def probe_bars(metrics: Mapping[str, Mapping[str, float]], out: Path) -> None:
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def contact_sheet(
     rows: Sequence[Sequence[np.ndarray]], row_names: Sequence[str], column_names: Sequence[str], out: Path
 ) -> None:

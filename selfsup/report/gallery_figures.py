@@ -6,10 +6,9 @@ from math import ceil
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from selfsup.report.style import BLUE, DPI, STYLE, WIDTH_PX, write_figure
+from selfsup.report.style import BLUE, DPI, WIDTH_PX, styled, write_figure
 
 ACROSS = 8
 """Pictures beside each other; the first column is the query's."""
@@ -33,7 +32,7 @@ class Gallery:
     captions: Sequence[str]
 
 
-@rc_context(STYLE)
+@styled
 def draw_galleries(galleries: Sequence[Gallery], measure: str, out: Path) -> None:
     """Draw the galleries below each other.
 
@@ -50,7 +49,7 @@ def draw_galleries(galleries: Sequence[Gallery], measure: str, out: Path) -> Non
     for gallery, count in zip(galleries, lines, strict=True):
         middle = 1 - (top + _TITLE_IN / 2) / height
         title = _short(gallery.name, 60)
-        figure.text(0.03 / ACROSS, middle, title, va="center", fontsize=10, fontweight="bold", parse_math=False)
+        figure.text(0.03 / ACROSS, middle, title, va="center", fontsize=10, fontweight="bold")
         figure.text(1 - 0.05 / ACROSS, middle, measure, ha="right", va="center", fontsize=8, color="#444444")
         top += _TITLE_IN
         if len(gallery.examples):
@@ -67,7 +66,6 @@ def draw_galleries(galleries: Sequence[Gallery], measure: str, out: Path) -> Non
                 ha="center",
                 va="center",
                 fontsize=7,
-                parse_math=False,
             )
         top += count * (side + _CAPTION_IN) + _GAP_IN
     write_figure(figure, out)

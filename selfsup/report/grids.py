@@ -6,10 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 
-from selfsup.report.style import DPI, GREEN, STYLE, VERMILION, WIDTH_PX, write_figure
+from selfsup.report.style import DPI, GREEN, VERMILION, WIDTH_PX, styled, write_figure
 
 _ACROSS = 6  # pictures
 _CAPTION_IN = 0.34
@@ -32,7 +31,7 @@ class Shown:
     right: bool
 
 
-@rc_context(STYLE)
+@styled
 def prediction_grid(galaxies: Sequence[Shown], out: Path) -> None:
     """Draw each galaxy over its truth and the prediction: green where they agree, red where they do not."""
     rows = math.ceil(len(galaxies) / _ACROSS)

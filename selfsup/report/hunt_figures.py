@@ -7,12 +7,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 
 from selfsup.report.statistics import Interval
-from selfsup.report.style import SKY, STYLE, VERMILION, colours, common_legend, page, write_figure
+from selfsup.report.style import SKY, VERMILION, colours, common_legend, page, styled, write_figure
 
 _ACROSS = 5
 """Galaxies beside each other."""
@@ -20,7 +19,7 @@ _MANY = 20_000
 """Galaxies that are drawn as cells rather than dots."""
 
 
-@rc_context(STYLE)
+@styled
 def batch_sheet(images: np.ndarray, captions: Sequence[str], out: Path) -> None:
     """Draw galaxies (n, H, W, 3) uint8, numbered from 1, each under its caption."""
     figure, axes = page(len(images), 1.95, columns=_ACROSS)
@@ -31,7 +30,7 @@ def batch_sheet(images: np.ndarray, captions: Sequence[str], out: Path) -> None:
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def interest_map(place: np.ndarray, interest: np.ndarray, rated: np.ndarray, asked: np.ndarray, out: Path) -> None:
     """Draw all galaxies in the colour of their expected interest, those that were rated, and those to be asked about.
 
@@ -63,7 +62,7 @@ def interest_map(place: np.ndarray, interest: np.ndarray, rated: np.ndarray, ask
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def hunt_curves(
     curves: Mapping[str, Mapping[str, Sequence[Interval]]],
     labels: Sequence[int],

@@ -9,7 +9,6 @@ from textwrap import wrap
 from typing import Any
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter
 
@@ -17,7 +16,7 @@ from selfsup.report.leaderboard import Board, rank_correlations
 from selfsup.report.methods import PIXELS, UNTRAINED, Column, Method
 from selfsup.report.standings import BEST, LEVEL_WITH_BEST
 from selfsup.report.statistics import Interval
-from selfsup.report.style import DPI, GREY, PALETTE, STYLE, Captioned, common_legend, page, write_figure
+from selfsup.report.style import DPI, GREY, PALETTE, Captioned, common_legend, page, styled, write_figure
 
 MARKERS = "osD^vP"
 DASHES = ("--", "-.", (0, (6, 1)), (0, (1, 3)), (0, (3, 1, 1, 1, 1, 1)), (0, (8, 4)))
@@ -48,7 +47,7 @@ def draw_board(board: Board, folder: Path) -> Captioned:
     return drawn
 
 
-@rc_context(STYLE)
+@styled
 def scores(board: Board, out: Path) -> None:
     """A panel per benchmark, a line per method."""
     names = ["\n".join(wrap(board.label(method), NAME_WIDTH)) for method in board.methods]
@@ -90,7 +89,7 @@ def measure_of_cost(board: Board) -> str | None:
     return found if any(found in cost for cost in costs) else None
 
 
-@rc_context(STYLE)
+@styled
 def compute(board: Board, cost: str, out: Path) -> None:
     """A panel per benchmark: what training bought, by `measure_of_cost`."""
     figure, axes = page(len(board.columns), 2.9, 0.5)
@@ -114,14 +113,14 @@ def compute(board: Board, cost: str, out: Path) -> None:
             axis.set_xscale("log")
         else:
             axis.locator_params(axis="x", nbins=4)
-            axis.xaxis.set_major_formatter(EngFormatter(sep=""))
+        axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.set_title(_title(board, column))
         axis.set_xlabel(cost)
     common_legend(figure, axes, "outside lower center", 8)
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def labels(board: Board, out: Path) -> None:
     """A panel per few-shot benchmark."""
     columns = [c for c in board.columns if any(len(_few(board, m, c)) > 1 for m in board.methods)]
@@ -148,7 +147,7 @@ def labels(board: Board, out: Path) -> None:
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def ranks(board: Board, out: Path) -> None:
     """(columns, columns): Spearman's coefficient over methods; a pair with fewer than three methods is blank."""
     count = len(board.columns)

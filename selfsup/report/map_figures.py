@@ -3,14 +3,14 @@
 from pathlib import Path
 
 import numpy as np
-from matplotlib import colormaps, rc_context
+from matplotlib import colormaps
 from matplotlib.axes import Axes
 from matplotlib.cm import ScalarMappable
 from matplotlib.colors import Normalize, to_hex, to_rgb
 from matplotlib.lines import Line2D
 
 from selfsup.report.cluster_figures import COLOURS
-from selfsup.report.style import GREY, STYLE, page, write_figure
+from selfsup.report.style import GREY, page, styled, write_figure
 
 MOST_POINTS = 20_000
 """Galaxies that are a point each; of more, a cell shows the mean number or the commonest word of those in it."""
@@ -30,7 +30,7 @@ def in_square(places: np.ndarray) -> np.ndarray:
     return np.asarray((places - ends.mean(axis=0)) / width * (1 - 2 * MARGIN) + 0.5)
 
 
-@rc_context(STYLE)
+@styled
 def coloured_map(places: np.ndarray, values: np.ndarray, name: str, out: Path) -> None:
     """Draw galaxies in the colours of a column: of numbers between their outer hundredths, of words one by one.
 

@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
@@ -21,10 +20,10 @@ from selfsup.report.style import (
     ORANGE,
     PURPLE,
     SKY,
-    STYLE,
     VERMILION,
     WIDTH_PX,
     Captioned,
+    styled,
     write_figure,
 )
 
@@ -60,7 +59,7 @@ def draw_overlays(probe: str, overlays: Sequence[Overlaid], names: Sequence[str]
     return [(out, caption + (" Below, galaxies without truth." if any(o.truth is None for o in overlays) else ""))]
 
 
-@rc_context(STYLE)
+@styled
 def overlay_figure(overlays: Sequence[Overlaid], names: Sequence[str], out: Path) -> None:
     """Write galaxies of known truth two a line (image, truth, found), then the others three a line (image, found).
 

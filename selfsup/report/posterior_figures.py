@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from selfsup.report.style import ACROSS, BLUE, DPI, PALETTE, STYLE, VERMILION, WIDTH_PX, page, write_figure
+from selfsup.report.style import ACROSS, BLUE, DPI, PALETTE, VERMILION, WIDTH_PX, page, styled, write_figure
 
 _ROW_IN = 1.9
 _LEGEND_IN = 0.4
@@ -49,7 +48,7 @@ class Binned(Protocol):
         """(b,) what happened."""
 
 
-@rc_context(STYLE)
+@styled
 def one_against_all(forecasts: Sequence[Forecast], out: Path) -> None:
     """A galaxy a row: its picture, p(k) of the first network, and p(k) of all (thin) with their mixture (thick)."""
     rows = len(forecasts)
@@ -72,7 +71,7 @@ def one_against_all(forecasts: Sequence[Forecast], out: Path) -> None:
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def calibration_curves(curves: Mapping[str, Mapping[str, Binned]], out: Path) -> None:
     """Question -> who predicted -> curve: a panel a question, what happened against what was predicted."""
     figure, axes = page(len(curves), 2.6, _LEGEND_IN, ACROSS, sharex=True, sharey=True)
@@ -89,7 +88,7 @@ def calibration_curves(curves: Mapping[str, Mapping[str, Binned]], out: Path) ->
     write_figure(figure, out)
 
 
-@rc_context(STYLE)
+@styled
 def coverage_bars(coverage: Mapping[str, Mapping[float, float]], out: Path) -> None:
     """Who predicted -> level -> share of counts inside: bars beside the line that the level promises."""
     levels = list(dict.fromkeys(level for values in coverage.values() for level in values))

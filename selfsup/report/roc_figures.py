@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Protocol
 
 import numpy as np
-from matplotlib import rc_context
 
-from selfsup.report.style import ACROSS, GREY, PALETTE, STYLE, across, page, write_figure
+from selfsup.report.style import ACROSS, GREY, PALETTE, across, page, styled, write_figure
 
 _PANEL_IN = 2.7
 
@@ -28,7 +27,7 @@ class Roc(Protocol):
         """The area below."""
 
 
-@rc_context(STYLE)
+@styled
 def roc_panels(panels: Mapping[str, Mapping[str, Roc]], out: Path) -> None:
     """Question -> name -> curve: a panel a question; the legend gives each curve's area."""
     columns = across(len(panels))

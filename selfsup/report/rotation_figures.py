@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import numpy as np
-from matplotlib import rc_context
 
-from selfsup.report.style import GREY, PALETTE, STYLE, Captioned, page, write_figure
+from selfsup.report.style import GREY, PALETTE, Captioned, page, styled, write_figure
 
 Curves = Mapping[str, Mapping[str, list[float]]]
 LINES = {1.0: "the turn changes nothing", 0.0: "as far from itself as another galaxy"}
@@ -28,7 +27,7 @@ def draw_rotation(probe: str, curves: Curves, folder: Path) -> Captioned:
     return [(out, f"Probe {probe}: how far the embedding follows a turn, mean and deviation over galaxies.")]
 
 
-@rc_context(STYLE)
+@styled
 def stability_curves(curves: Curves, out: Path) -> None:
     """Encoder -> {"angle_deg", "mean", "std"}: stability against the angle, one deviation over galaxies as a band."""
     figure, (axis,) = page(1, 4.4)

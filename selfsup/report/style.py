@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from matplotlib import rcParams, style
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from PIL import Image
@@ -22,7 +23,8 @@ ACROSS = 3
 """Panels beside each other, at most."""
 LEGEND_LETTERS = 130
 """Of names beside each other in a legend."""
-STYLE: Any = {
+_STYLE: dict[str, Any] = {
+    "text.parse_math": False,  # a `$` is one of a name
     "font.size": 10,
     "axes.titlesize": 10.5,
     "axes.titlelocation": "left",
@@ -41,6 +43,10 @@ STYLE: Any = {
     "figure.constrained_layout.w_pad": 0.08,
     "figure.constrained_layout.h_pad": 0.08,
 }
+_FONTS: dict[str, Any] = {name: value for name, value in rcParams.items() if name.startswith("font.")}
+"""Of whoever reads the figures: names of galaxies may be in any script."""
+styled = style.context(["default", {**_FONTS, **_STYLE}])
+"""Decorator of what draws a figure. Only the fonts of a person's `matplotlibrc` count: LaTeX refuses our texts."""
 Captioned = list[tuple[Path, str]]
 """Figures, each with its caption."""
 

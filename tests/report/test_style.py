@@ -2,9 +2,10 @@
 
 import numpy as np
 import pytest
-from matplotlib import image
+from matplotlib import image, rc_context
 from matplotlib.figure import Figure
 
+from selfsup.report.figures import confusion_matrix, probe_bars
 from selfsup.report.style import MOST_BYTES, WIDTH_PX, common_legend, page, write_figure
 
 
@@ -34,3 +35,22 @@ def test_a_large_png_gets_coarser_and_a_jpeg_is_as_it_is_asked_for(tmp_path):
     for quality in (20, 90):
         write_figure(figure, tmp_path / f"{quality}.jpg", quality=quality)
     assert (tmp_path / "90.jpg").stat().st_size > 2 * (tmp_path / "20.jpg").stat().st_size
+
+
+OF_A_PERSON = {"text.usetex": True, "figure.dpi": 300, "savefig.bbox": "tight", "axes.facecolor": "k"}
+
+
+def test_what_a_person_has_set_for_their_own_figures_changes_none_of_ours(tmp_path):
+    counts = np.array([[8, 2], [1, 9]])
+    confusion_matrix(counts, ["round_1", "100 % bar"], tmp_path / "ours.png")
+    with rc_context(OF_A_PERSON):
+        confusion_matrix(counts, ["round_1", "100 % bar"], tmp_path / "theirs.png")
+    assert (tmp_path / "theirs.png").read_bytes() == (tmp_path / "ours.png").read_bytes()
+
+
+@pytest.mark.promise("inputs", faults=3)
+def test_a_name_is_drawn_as_it_is_written(tmp_path):
+    """As formulas, the first of them cannot be read, and the second reads like another."""
+    confusion_matrix(np.eye(3, dtype=int), [r"$\frac$", "$a$", "a"], tmp_path / "classes.png")
+    probe_bars({r"$\frac$": {"knn": 0.5}, "$^$": {"knn": 0.4}}, tmp_path / "probes.png")
+    assert all((tmp_path / name).is_file() for name in ("classes.png", "probes.png"))
