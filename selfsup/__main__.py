@@ -21,7 +21,7 @@ from yaml import YAMLError
 
 from selfsup import secrets
 from selfsup.composition import guard
-from selfsup.durable import no_room
+from selfsup.durable import not_ours
 from selfsup.types import ConfigError, DataError, Interrupted
 
 PACKAGE = Path(__file__).parent
@@ -42,9 +42,7 @@ def run(cfg: DictConfig) -> float | None:
             raise  # the sweep records it and goes on
         _refuse(str(error), error)
     except OSError as error:
-        if not no_room(error):
-            raise
-        _refuse(no_room(error), error)
+        _refuse_what_is_not_ours(error)
 
 
 def perform(cfg: DictConfig) -> dict[str, float]:
@@ -106,6 +104,8 @@ def _answered() -> None:
         _refuse(explain(error), error)
     except InterpolationResolutionError as error:  # of Hydra's own keys, which it reads itself
         _refuse(_first_line(error), error)
+    except OSError as error:  # of the folders that Hydra makes
+        _refuse_what_is_not_ours(error)
     except YAMLError as error:
         _refuse(f"a configuration file cannot be read: {error}", error)
     except Interrupted as end:
@@ -140,6 +140,13 @@ def _refuse(message: str, error: Exception) -> NoReturn:
     """End with a message; of several processes only one says it: the first, or the one that a note names."""
     said_by_the_first = rank() and not hasattr(error, "__notes__")
     sys.exit(1 if said_by_the_first else f"\nselfsup: {secrets.hide(message)}")
+
+
+def _refuse_what_is_not_ours(error: OSError) -> NoReturn:
+    """A full disk and a closed folder are messages; what else the system says is a bug."""
+    if said := not_ours(error):
+        _refuse(said, error)
+    raise error
 
 
 def _hush() -> None:

@@ -123,12 +123,15 @@ def naming(path: Path) -> Iterator[None]:
         raise
 
 
-def no_room(error: OSError) -> str:
-    """Of a disk that is full, or a file that may not grow: what to say of it; "" where the error is another one."""
-    if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+def not_ours(error: OSError) -> str:
+    """Of a disk that is full or a place that is closed to us: what to say of it; "" where the error is another one."""
+    if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        where, mend = error.filename or "a file", "Make room, and start the same again"
+    elif error.errno in (errno.EACCES, errno.EPERM, errno.EROFS) and error.filename:
+        where, mend = error.filename, "Start in a folder that is yours, or name one: hydra.run.dir=DIR"
+    else:
         return ""
-    where = error.filename or "a file"
-    return f"{where}: {error.strerror}; what was there before is untouched. Make room, and start the same again"
+    return f"{where}: {error.strerror}; what was there before is untouched. {mend}"
 
 
 def sync_folder(folder: Path) -> None:

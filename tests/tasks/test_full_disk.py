@@ -144,3 +144,15 @@ def test_what_is_made_of_a_catalogue_is_whole_or_not_there(made, file, room, sel
     assert not Path(disk / file).is_file()
     ended = selfsup(*command)
     assert ended.code == 0, ended.err
+
+
+@pytest.mark.parametrize(
+    "command",
+    [["task=search", "task.catalogue=x", "hydra.run.dir={}"], ["--multirun", "seed=0,1", "hydra.sweep.dir={}"]],
+)
+def test_a_folder_that_is_closed_to_us_is_named(command, selfsup):
+    """Nobody makes a folder in /sys."""
+    ended = selfsup(*(each.format("/sys/selfsup") for each in command))
+    assert ended.code == 1, ended
+    assert "Traceback" not in ended.err
+    assert re.search(r"/sys/selfsup: .*; .*name one: hydra.run.dir=DIR", ended.err), ended.err
