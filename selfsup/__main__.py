@@ -6,6 +6,8 @@ import os
 import sys
 import warnings
 from argparse import Namespace
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from string import Template
 from typing import NoReturn
@@ -89,12 +91,27 @@ def main() -> None:
         return
     os.environ.setdefault("HYDRA_FULL_ERROR", "1")  # so that errors reach this function whole
     _hush()
-    with secrets.guarded():
+    with secrets.guarded(), _stopped():
         _answered()
 
 
+@contextmanager
+def _stopped() -> Iterator[None]:
+    """What ends by request says how it goes on, without a traceback."""
+    try:
+        yield
+    except Interrupted as end:
+        if end.message:
+            sys.stderr.write(f"\nselfsup: {end.message}\n")
+        raise
+    except KeyboardInterrupt:
+        sys.stderr.write("\nselfsup: stopped by Ctrl-C. What is finished stays, and the same command goes on\n")
+        sys.excepthook = lambda *_: None  # all that is left for Python is to die by the signal, as shells expect
+        raise
+
+
 def _answered() -> None:
-    """Run; what the user can mend, and what ends by request, is said without a traceback."""
+    """Run; what the user can mend is said without a traceback."""
     try:
         _only_ours(get_args_parser().parse_args())
         run()
@@ -108,10 +125,6 @@ def _answered() -> None:
         _refuse_what_is_not_ours(error)
     except YAMLError as error:
         _refuse(f"a configuration file cannot be read: {error}", error)
-    except Interrupted as end:
-        if end.message:
-            sys.stderr.write(f"\nselfsup: {end.message}\n")
-        raise
 
 
 def _only_ours(flags: Namespace) -> None:

@@ -2,8 +2,10 @@
 
 import csv
 import shutil
+import signal
 import subprocess
 import sys
+import time
 
 import pytest
 from PIL import Image
@@ -155,6 +157,18 @@ def process(*arguments, cwd):
     return subprocess.run(
         [sys.executable, *arguments], cwd=cwd, capture_output=True, text=True, timeout=300, check=False
     )
+
+
+def test_ctrl_c_is_one_message_and_ends_as_a_shell_expects(tmp_path):
+    """Of the signal, so that a loop around the command ends too."""
+    command = [sys.executable, "-m", "selfsup", "task=embed", "hydra.run.dir=run"]
+    started = subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    while started.poll() is None and not (tmp_path / "run" / ".hydra" / "overrides.yaml").exists():
+        time.sleep(0.02)
+    started.send_signal(signal.SIGINT)  # while it imports what the task needs
+    _, told = started.communicate(timeout=60)
+    assert told.strip() == "selfsup: stopped by Ctrl-C. What is finished stays, and the same command goes on"
+    assert started.returncode == -signal.SIGINT
 
 
 def test_a_fault_is_one_message_in_a_real_process_too(tmp_path):
