@@ -15,7 +15,7 @@ from typing import NoReturn
 import hydra
 from hydra._internal.utils import get_args_parser
 from hydra.core.hydra_config import HydraConfig
-from hydra.errors import CompactHydraException, MissingConfigException
+from hydra.errors import CompactHydraException, MissingConfigException, OverrideParseException
 from hydra.types import RunMode
 from omegaconf import DictConfig, OmegaConf
 from omegaconf.errors import ConfigAttributeError, ConfigKeyError, InterpolationResolutionError, OmegaConfBaseException
@@ -24,6 +24,7 @@ from yaml import YAMLError
 from selfsup import secrets
 from selfsup.composition import guard
 from selfsup.durable import not_ours
+from selfsup.spelling import retyped
 from selfsup.types import ConfigError, DataError, Interrupted
 
 PACKAGE = Path(__file__).parent
@@ -184,6 +185,8 @@ def explain(error: CompactHydraException) -> str:
     if isinstance(error, MissingConfigException) and error.missing_cfg_file and error.options:
         group, _, name = error.missing_cfg_file.rpartition("/")
         return f"{group}={name}: no such option; {nearest(name, list(error.options))}"
+    if isinstance(error, OverrideParseException):
+        return retyped(error.override)
     cause = error.__cause__
     if isinstance(cause, ConfigKeyError | ConfigAttributeError) and isinstance(cause.parent_node, DictConfig):
         valid = [str(key) for key in cause.parent_node]

@@ -38,6 +38,8 @@ CONFIGURATION = {
     "a key": (["objective.temprature=1"], ["objective.temprature: no such key; did you mean `temperature`?"]),
     "a group": (["objectiv=ntxent"], ["objectiv: no such key; did you mean `objective`?"]),
     "an added key": (["+encoder.foo=1"], ["encoder.foo: ConvNet has no such parameter; valid: "]),
+    "a home": (["data.folder=~/cutouts"], ["quote it for the shell and for Hydra: 'data.folder=\"~/cutouts\"'"]),
+    "no value": (["trainer"], ["trainer: what is set is written key=value"]),
     "a type": (["trainer.max_epochs=many"], ["trainer.max_epochs: 'many' is not int"]),
     "a range": (["trainer.batch_size=0"], ["trainer.batch_size: 0 is not at least 1"]),
     "a part": (["trainer.splits=[tain]"], ["trainer.splits: ['tain'] is not a choice of train, val, test"]),

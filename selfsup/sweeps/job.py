@@ -2,7 +2,6 @@
 
 import copy
 import os
-import re
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -15,6 +14,7 @@ from hydra.core.utils import JobReturn
 from omegaconf import DictConfig, open_dict, read_write
 
 from selfsup.interpreter import running
+from selfsup.spelling import quoted
 from selfsup.sweeps.ledger import digest
 
 NOT_OF_THE_JOB = (
@@ -94,12 +94,6 @@ def compose(loader: ConfigLoader, sweep: DictConfig, overrides: Sequence[str], n
         subdir = str(cfg.hydra.sweep.subdir)
     given = [text for text in cfg.hydra.overrides.task if _is_of_the_job(text)]
     return Job(number, digest(_task(cfg)), given, subdir, cfg)
-
-
-def quoted(text: str) -> str:
-    """The text as a value of Hydra's grammar."""
-    escaped = re.sub(r"(\\+)(?='|\Z)", r"\1\1", text).replace("'", "\\'")
-    return f"'{escaped}'"
 
 
 def _task(cfg: DictConfig) -> DictConfig:

@@ -23,6 +23,7 @@ from lightning.fabric.plugins.environments.slurm import SLURMEnvironment
 from selfsup.interpreter import running
 from selfsup.processors import processors
 from selfsup.signals import listening
+from selfsup.spelling import quoted
 from selfsup.stopping import SIGNALS, how_to_go_on
 from selfsup.training.ranks import environment
 from selfsup.types import RESUMABLE, Interrupted
@@ -89,8 +90,8 @@ def _command() -> list[str]:
     hydra = HydraConfig.get()
     given = list(hydra.overrides.task) if hydra.mode is RunMode.MULTIRUN else sys.argv[1:]
     places = {"hydra.run.dir": hydra.runtime.output_dir, "hydra.sweep.dir": hydra.sweep.dir}
-    quoted = ["{}='{}'".format(key, str(value).replace("'", "\\'")) for key, value in places.items()]
-    return [*running("selfsup"), *given, *quoted, "hydra.output_subdir=null"]
+    told = [f"{key}={quoted(str(value))}" for key, value in places.items()]
+    return [*running("selfsup"), *given, *told, "hydra.output_subdir=null"]
 
 
 def _environment(rank: int, devices: int, port: int) -> dict[str, str]:

@@ -7,12 +7,11 @@ import hydra
 import pytest
 from hydra.core.global_hydra import GlobalHydra
 from hydra.core.hydra_config import HydraConfig
-from hydra.core.override_parser.overrides_parser import OverridesParser
 from hydra.types import RunMode
 from omegaconf import OmegaConf
 
 import selfsup.__main__  # noqa: F401  (which every job is started by: folders are named with its resolver)
-from selfsup.sweeps.job import compose, quoted
+from selfsup.sweeps.job import compose
 
 CONF = Path(__file__).parents[2] / "conf"
 
@@ -85,12 +84,6 @@ def test_what_hydras_sweepers_expect_is_returned(sweep):
 def test_a_folder_of_the_persons_own_choosing(sweep):
     made = job(sweep, 1, ["hydra.sweep.subdir=${hydra:job.override_dirname}"], ["seed=4"])
     assert made.subdir == "seed=4"
-
-
-@pytest.mark.parametrize("text", ["a b", "it's", "C:\\", "back\\'slash", "a,b=c", "[x]", "{y}", "ends\\\\"])
-def test_any_folder_can_be_quoted(text):
-    [override] = OverridesParser.create().parse_overrides([f"hydra.run.dir={quoted(text)}"])
-    assert override.value() == text
 
 
 def test_the_preset_that_compares_objectives_composes(sweep):
