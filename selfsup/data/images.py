@@ -28,7 +28,8 @@ class Images(Source):
             null without.
         id_column: its column of ids; null for the first of id, id_str, image_id, GalaxyID, asset_id, objid.
         file_column: its column of paths within the folder; null where the id tells the file.
-        file_pattern: path within the folder in which "{id}" stands for the id; null to match by the file's name.
+        file_pattern: path within the folder in which "{id}" stands for the id; null to match by the file's
+            name, without its suffix or with it.
         vote_columns: its columns of vote counts, one per answer of the tree in its order; null for columns called like
             the answers, with or without `_votes` or `_count` behind.
     """
@@ -97,13 +98,14 @@ class Images(Source):
         """
         paths = self._paths(table)
         if paths is None:
-            rows = table.rows_of([name_of(file) for file in files])
+            rows = _rows_named(files, table)
         else:
             owners = self._owners(paths, table)
             rows = np.array([owners.get(file, -1) for file in files], dtype=np.int64)
         lost = np.setdiff1d(np.arange(len(table.ids)), rows)
         if len(lost) == len(table.ids):
-            example = f" (such as {table.ids[0]!r}, while an image is called {files[0].name!r})" if table.ids else ""
+            image = name_of(files[0])
+            example = f" (such as {table.ids[0]!r}, while an image is called {image!r})" if table.ids else ""
             raise DataError(
                 f"{table.file}: none of its {len(table.ids)} rows has an image below {self.folder}{example}; "
                 f"see data.id_column, data.file_column and data.file_pattern"
@@ -144,6 +146,12 @@ class Images(Source):
                 f"{', '.join(answers)}"
             )
         return vote_counts(table, names)
+
+
+def _rows_named(files: Sequence[Path], table: Table) -> np.ndarray:
+    """(n,) rows whose ids are the files' names: without the suffix or, where no row's is, with it."""
+    rows = table.rows_of([name_of(file) for file in files])
+    return rows if (rows >= 0).any() else table.rows_of([file.name for file in files])
 
 
 def _within(root: Path, name: str) -> Path | None:

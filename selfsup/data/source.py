@@ -6,9 +6,11 @@ all readers share is here: finding the images and the table beside them, the sha
 
 from __future__ import annotations
 
+import logging
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, ClassVar
@@ -23,6 +25,17 @@ from selfsup.types import ConfigError, DataError
 from selfsup.votes import QuestionTree
 
 _SUFFIXES = (".jpg", ".jpeg", ".png")
+_OTHER_PICTURES = (".tif", ".tiff", ".webp", ".bmp", ".gif")
+_READERS = {
+    **dict.fromkeys(_SUFFIXES, "data=images"),
+    **dict.fromkeys(_OTHER_PICTURES, "save them as PNG"),
+    **dict.fromkeys((".fits", ".fit", ".fz"), "data=fits_cutouts"),
+    **dict.fromkeys((".h5", ".hdf5"), "data=flux_hdf5"),
+    ".parquet": "data=parquet_images",
+    ".tar": "data=tar_images",
+}
+"""What may lie in a folder -> how it is read."""
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -197,15 +210,33 @@ def list_files(folder: str | Path, suffixes: tuple[str, ...] = _SUFFIXES) -> lis
     if not root.is_dir():
         raise DataError(f"{root}: no such folder of images; set data.folder=...")
     files: list[Path] = []
+    others: Counter[str] = Counter()
+    for file in _shown(root):
+        if file.name.lower().endswith(suffixes):
+            files.append(file)
+        else:
+            others[file.suffix.lower()] += 1
+    if not files:
+        there = _said_of(others, _READERS)
+        raise DataError(f"{root}: no image ({', '.join(suffixes)}) in this folder or below{there}; set data.folder=...")
+    if suffixes == _SUFFIXES and (left := _said_of(others, _OTHER_PICTURES)):
+        _log.warning("%s: left out%s", root, left)
+    return sorted(files)
+
+
+def _shown(root: Path) -> Iterator[Path]:
+    """All files in a folder and below that are not hidden, in no order."""
     for place, folders, names in os.walk(root, onerror=_refuse_unlisted):
         folders[:] = [name for name in folders if not name.startswith(".")]
-        images = [name for name in names if name.lower().endswith(suffixes) and not name.startswith(".")]
         for name in folders:
             _refuse_link_outside(Path(place, name), root)
-        files.extend(Path(place, name) for name in images)
-    if not files:
-        raise DataError(f"{root}: no image ({', '.join(suffixes)}) in this folder or below; set data.folder=...")
-    return sorted(files)
+        yield from (Path(place, name) for name in names if not name.startswith("."))
+
+
+def _said_of(others: Counter[str], kinds: Collection[str]) -> str:
+    """How the files of these kinds are read: ", 3 .tif files (save them as PNG)"; "" where there is none."""
+    found = [(suffix, count) for suffix, count in others.most_common() if suffix in kinds]
+    return "".join(f", {count} {suffix} files ({_READERS[suffix]})" for suffix, count in found)
 
 
 def with_shares(galaxies: Galaxies) -> Galaxies:

@@ -15,7 +15,10 @@ log = logging.getLogger(__name__)
 
 def show(scores: Mapping[str, float], part: str = "test") -> None:
     """The scores, a line each, to the log."""
-    width = max((len(name) for name in scores), default=0)
+    if not scores:
+        log.info("no probe, no scores; for those of labels: 'probe=[knn,linear]'")
+        return
+    width = max(map(len, scores))
     lines = "\n".join(f"  {n:{width}}  {v:.4f}" for n, v in sorted(scores.items()))
     log.info("scores on the %s part:\n%s", part, lines)
 

@@ -67,6 +67,19 @@ def test_the_table_may_name_the_files(images):
     np.testing.assert_array_equal(found.columns["z"], [1, 2, np.nan])
 
 
+def test_ids_may_have_the_suffix_of_their_files(images):
+    found = images(["1.PNG", "a/2.jpg", "3.png"], "id,z\n2.jpg,2\n1.PNG,1\n").read()
+    assert found.ids == ["1.PNG", "3", "2.jpg"]
+    np.testing.assert_array_equal(found.columns["z"], [1, np.nan, 2])
+
+
+def test_files_of_other_kinds_are_told_and_who_reads_them(images, caplog):
+    with pytest.raises(DataError, match=r"no image .*, 2 .fits files \(data=fits_cutouts\), 1 .tif files .*PNG"):
+        images(["1.fits", "2.FITS", "3.tif", ".4.tif", "5.txt"]).read()
+    assert images(["6.png"]).read().ids == ["6"]
+    assert "left out, 1 .tif files (save them as PNG)" in caplog.text
+
+
 def test_a_pattern_may_name_the_files(images):
     found = images(["cut_1.png", "cut_2.png"], "id,z\n2,2\n1,1\n", file_pattern="cut_{id}.png").read()
     assert found.ids == ["1", "2"]
@@ -86,7 +99,7 @@ def test_an_absolute_path_within_the_folder_is_accepted(images, tmp_path):
 @pytest.mark.parametrize(
     ("table", "keys", "said"),
     [
-        ("id,z\n5,1\n", {}, r"none of its 1 rows has an image.*'5'.*'1\.png'.*data\.id_column"),
+        ("id,z\n5,1\n", {}, r"none of its 1 rows has an image.*'5'.*'1'.*data\.id_column"),
         ("id,z\n", {}, "none of its 0 rows"),
         ("id,path\nx,1.png\ny,1.png\n", {"file_column": "path"}, "rows 1 and 2 have the same image"),
         ("id,path\nx,1.png\n", {"file_column": "pth"}, "did you mean 'path'"),
