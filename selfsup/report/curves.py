@@ -16,6 +16,8 @@ HEADLINES = (
     "kmeans_nmi_colour", "stability",
 )  # fmt: skip
 """Metrics of a probe worth a bar or a curve; so is each parameter's R2."""
+_ROWS, _ROW = 3, 0.1
+"""Names below each other in a legend, at most, before there are two columns; the share of a panel that each takes."""
 
 
 def is_headline(metric: str) -> bool:
@@ -42,12 +44,23 @@ def loss_curves(metrics_csv: Path, out: Path) -> None:
         axis.xaxis.set_major_formatter(EngFormatter(sep=""))
         axis.locator_params(nbins=5)
         if len(curves) > 1:
-            axis.legend(fontsize=8, handlelength=1.2, borderaxespad=0.2)
+            _legend_above(axis, len(curves))
     for axis in axes[max(0, len(panels) - columns) : len(panels)]:
         axis.set_xlabel("step")
     if not panels:
         axes[0].text(0.5, 0.5, "no metrics were logged", ha="center", transform=axes[0].transAxes)
     write_figure(figure, out)
+
+
+def _legend_above(axis: Axes, count: int) -> None:
+    """Two names beside each other where there are many; the curves make room for them."""
+    columns = 1 + (count > _ROWS)
+    low, high = axis.get_ylim()
+    axis.set_ylim(low, low + (high - low) / (1 - min(0.6, _ROW * math.ceil(count / columns))))
+    axis.legend(
+        loc="upper left", ncols=columns, fontsize=7, handlelength=1,
+        borderaxespad=0.1, columnspacing=0.6, labelspacing=0.3, handletextpad=0.4,
+    ).set_in_layout(False)  # fmt: skip
 
 
 def _series(metrics_csv: Path) -> dict[str, dict[int, float]]:
