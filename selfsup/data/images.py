@@ -104,8 +104,7 @@ class Images(Source):
             rows = np.array([owners.get(file, -1) for file in files], dtype=np.int64)
         lost = np.setdiff1d(np.arange(len(table.ids)), rows)
         if len(lost) == len(table.ids):
-            image = name_of(files[0])
-            example = f" (such as {table.ids[0]!r}, while an image is called {image!r})" if table.ids else ""
+            example = f" (such as {table.ids[0]!r}, while an image is called {files[0].name!r})" if table.ids else ""
             raise DataError(
                 f"{table.file}: none of its {len(table.ids)} rows has an image below {self.folder}{example}; "
                 f"see data.id_column, data.file_column and data.file_pattern"

@@ -43,7 +43,7 @@ _STYLE: dict[str, Any] = {
     "figure.constrained_layout.w_pad": 0.08,
     "figure.constrained_layout.h_pad": 0.08,
 }
-_FONTS: dict[str, Any] = {name: value for name, value in rcParams.items() if name.startswith("font.")}
+_FONTS: Any = rcParams.find_all(r"^font\.")
 """Of whoever reads the figures: names of galaxies may be in any script."""
 styled = style.context(["default", {**_FONTS, **_STYLE}])
 """Decorator of what draws a figure. Only the fonts of a person's `matplotlibrc` count: LaTeX refuses our texts."""

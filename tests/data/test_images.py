@@ -99,7 +99,7 @@ def test_an_absolute_path_within_the_folder_is_accepted(images, tmp_path):
 @pytest.mark.parametrize(
     ("table", "keys", "said"),
     [
-        ("id,z\n5,1\n", {}, r"none of its 1 rows has an image.*'5'.*'1'.*data\.id_column"),
+        ("id,z\n5,1\n", {}, r"none of its 1 rows has an image.*'5'.*'1\.png'.*data\.id_column"),
         ("id,z\n", {}, "none of its 0 rows"),
         ("id,path\nx,1.png\ny,1.png\n", {"file_column": "path"}, "rows 1 and 2 have the same image"),
         ("id,path\nx,1.png\n", {"file_column": "pth"}, "did you mean 'path'"),

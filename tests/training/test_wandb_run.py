@@ -231,13 +231,6 @@ def test_a_proxy_that_never_answers_stops_no_training(selfsup, tiny, tmp_path, m
     assert said.count("going on offline. Upload later: wandb sync") == 1
 
 
-def core():
-    """Numbers of W&B's own processes that this one has started."""
-    stats = (stat.read_text() for stat in Path("/proc").glob("[0-9]*/stat"))
-    ours = (stat for stat in stats if "wandb-core" in stat and stat.rpartition(")")[2].split()[1] == str(os.getpid()))
-    return [int(stat.partition(" ")[0]) for stat in ours]
-
-
 BUCKET = {"id": "b", "name": "r", "displayName": "r", "config": "{}", "historyLineCount": 0}
 BUCKET |= {"project": {"id": "p", "name": "test", "entity": {"id": "e", "name": "me"}}}
 
